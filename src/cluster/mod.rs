@@ -1,0 +1,62 @@
+//! Access to a Kubernetes API: live through kubeconfig or service account, or recorded in a bundle.
+//!
+//! There is no trait: everything goes through [`kube::Client`], and a bundle is a tower service that speaks the
+//! Kubernetes API, so one code path is tested, demonstrated and shipped.
+
+use std::path::PathBuf;
+
+/// Where a cluster is to be found.
+#[derive(Debug, Clone)]
+pub enum ClusterSource {
+    /// In-cluster service account if there is one, else the current context of the kubeconfig.
+    Infer,
+    /// A context of the kubeconfig, by name.
+    Context(String),
+    /// A recorded cluster: a directory or a `.tar.gz`.
+    Bundle(PathBuf),
+}
+
+/// An open cluster. Cheap to clone.
+#[derive(Clone)]
+pub struct Cluster {
+    /// Speaks to the API server, or to the bundle.
+    pub client: kube::Client,
+    /// What is known of it without asking.
+    pub info: ClusterInfo,
+}
+
+/// What a cluster is called and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterInfo {
+    /// Name: of the bundle, or of the kubeconfig's cluster entry.
+    pub name: String,
+    /// Server version such as `v1.31.4-eks-2d5f260`, if known without asking.
+    pub version: Option<String>,
+    /// True for a bundle.
+    pub recorded: bool,
+    /// When a bundle was recorded: its present. `None` for a live cluster.
+    pub captured_at: Option<jiff::Timestamp>,
+}
+
+/// Why a cluster could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// No such object, kind or log.
+    #[error("{0}")]
+    NotFound(String),
+    /// RBAC or a read-only bundle says no.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The request itself is wrong (a selector, a parameter).
+    #[error("{0}")]
+    Invalid(String),
+    /// No answer, TLS or authentication trouble, or an answer that is not Kubernetes'.
+    #[error("{message}")]
+    Unreachable {
+        /// What to tell the caller, with what to do next.
+        message: String,
+        /// The cause, for the log.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+}

@@ -1,0 +1,40 @@
+//! drydock: a diagnostics agent for Kubernetes and Amazon EKS.
+//!
+//! Modules stand in the order in which one diagnosis flows through them:
+//!
+//! ```text
+//!   cli ── app                        one command per file; app builds everything and hands it down
+//!            │
+//!   a2a ─────┤  POST /                JSON-RPC and SSE, both dialects of the protocol
+//!            ▼
+//!   tasks ── reducer, store, runner   a task outlives its request; every event is stored, then shown
+//!            ▼
+//!   agent ── investigation, driver    turn by turn: ask the model, call the tools, stay on budget
+//!            ├──► model               what next? (runbook, scripted)
+//!            └──► tools ──► cluster   read the Kubernetes API, live or from a bundle
+//!                     └───► diagnosis facts → findings → cause graph → report (pure)
+//! ```
+//!
+//! Calls go down; results come back as values or as one stream of events. `ARCHITECTURE.md` has the rules of
+//! direction, and a test holds them.
+
+pub mod cli;
+pub mod config;
+
+pub mod app;
+
+pub mod agent_card;
+
+pub mod a2a;
+
+pub mod tasks;
+
+pub mod agent;
+
+pub mod model;
+
+pub mod tools;
+
+pub mod cluster;
+
+pub mod diagnosis;
