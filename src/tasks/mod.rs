@@ -1,9 +1,21 @@
 //! The lifecycle: a task is created, worked on, watched and ended here, whatever agent does the work.
 //!
-//! `event` is what happens to a task, `executor` the seam behind which the work is done.
+//! `event` is what happens to a task, `state` what that makes of it (pure), `executor` the seam behind which the work is
+//! done, `runner` starts and ends it, `store` keeps it.
 
 mod event;
+mod execution;
 mod executor;
+mod runner;
+mod sqlite;
+mod state;
+mod store;
+mod subscription;
 
 pub use event::{LogEntry, Owner, StoredEntry, TaskEvent};
 pub use executor::{AgentExecutor, ExecutionRequest};
+pub use runner::{NewMessage, Recovered, RunnerLimits, StartError, TaskError, TaskRunner};
+pub use sqlite::SqliteTaskStore;
+pub use state::{IllegalEvent, apply};
+pub use store::{Created, IdempotencyKey, StoredTask, TaskStore, TaskStoreError};
+pub use subscription::Subscription;

@@ -1,0 +1,136 @@
+//! One execution of a task: takes the executor's events one by one, stores each, then announces it.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::{FutureExt, StreamExt};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::a2a::types::{Message, TaskState, Timestamp};
+
+use super::event::{LogEntry, StoredEntry, TaskEvent};
+use super::executor::ExecutionRequest;
+use super::runner::Inner;
+use super::state;
+use super::store::{StoredTask, TaskStoreError};
+use super::subscription::is_settled;
+
+pub(super) struct Execution {
+    pub(super) inner: Arc<Inner>,
+    pub(super) ticket: u64,
+    pub(super) cancellation: CancellationToken,
+    pub(super) stored: StoredTask,
+    pub(super) message: Message,
+}
+
+/// Why an execution came to an end that is not in the log.
+enum Left {
+    /// The process stops; the next one takes the task up.
+    Abandoned,
+    /// The store did not take it; the next start tries again.
+    Store(TaskStoreError),
+}
+
+pub(super) fn canceled() -> TaskEvent {
+    TaskEvent::Status { state: TaskState::Canceled, message: None, metadata: None }
+}
+
+pub(super) fn failed(reason: &str) -> TaskEvent {
+    TaskEvent::Status { state: TaskState::Failed, message: Some(Message::agent_text(reason)), metadata: None }
+}
+
+impl Execution {
+    pub(super) async fn run(mut self, news: &watch::Sender<u64>) {
+        let id = self.stored.task.id.clone();
+        match self.work(news).await {
+            Ok(()) => {}
+            Err(Left::Abandoned) => tracing::info!(task.id = %id, "left for the next start"),
+            Err(Left::Store(error)) => {
+                tracing::error!(task.id = %id, error = &error as &dyn std::error::Error, "could not be stored");
+            }
+        }
+    }
+
+    async fn work(&mut self, news: &watch::Sender<u64>) -> Result<(), Left> {
+        let inner = Arc::clone(&self.inner);
+        let _slot = tokio::select! {
+            biased;
+            () = inner.abandon.cancelled() => return Err(Left::Abandoned),
+            () = self.cancellation.cancelled() => return self.commit(canceled(), news).await,
+            slot = inner.slots.acquire() => slot,
+        };
+        inner.store.begin_attempt(&self.stored.task.id).await.map_err(Left::Store)?;
+        let mut events = inner.executor.execute(ExecutionRequest {
+            owner: self.stored.owner.clone(),
+            task: self.stored.task.clone(),
+            message: self.message.clone(),
+            cancellation: self.cancellation.clone(),
+        });
+        let cancellation = self.cancellation.clone();
+        let grace_is_over = async {
+            cancellation.cancelled().await;
+            tokio::time::sleep(inner.limits.cancel_grace).await;
+        };
+        tokio::pin!(grace_is_over);
+        while !is_settled(self.stored.task.status.state) {
+            let event = tokio::select! {
+                biased;
+                () = inner.abandon.cancelled() => return Err(Left::Abandoned),
+                () = &mut grace_is_over => canceled(),
+                event = AssertUnwindSafe(events.next()).catch_unwind() => self.event_or_end(event),
+            };
+            self.commit(event, news).await?;
+        }
+        Ok(())
+    }
+
+    /// The executor's event, or what it means that there is none.
+    fn event_or_end(&self, event: std::thread::Result<Option<TaskEvent>>) -> TaskEvent {
+        match event {
+            Ok(Some(event)) => event,
+            Ok(None) if self.cancellation.is_cancelled() => canceled(),
+            Ok(None) => {
+                tracing::error!(task.id = %self.stored.task.id, "bug: the executor ended without a result");
+                failed("the agent stopped without a result")
+            }
+            Err(_) => {
+                tracing::error!(task.id = %self.stored.task.id, "bug: the executor panicked");
+                failed("the agent stopped because of an internal error")
+            }
+        }
+    }
+
+    /// Stores an event, then announces it. An illegal one fails the task.
+    async fn commit(&mut self, event: TaskEvent, news: &watch::Sender<u64>) -> Result<(), Left> {
+        let mut next = self.next(event);
+        let task = match state::apply(Some(self.stored.task.clone()), &next) {
+            Ok(task) => task,
+            Err(illegal) => {
+                tracing::error!(task.id = %self.stored.task.id, %illegal, "bug: the executor sent an illegal event");
+                next = self.next(failed("the agent stopped because of an internal error"));
+                match state::apply(Some(self.stored.task.clone()), &next) {
+                    Ok(task) => task,
+                    Err(_) => return Ok(()),
+                }
+            }
+        };
+        let (id, after) = (self.stored.task.id.clone(), self.stored.sequence);
+        self.inner.store.append(&id, after, std::slice::from_ref(&next), &task).await.map_err(Left::Store)?;
+        self.stored.sequence = next.sequence;
+        self.stored.task = task;
+        if is_settled(self.stored.task.status.state) {
+            self.inner.release(&id, self.ticket);
+        }
+        news.send_replace(next.sequence);
+        Ok(())
+    }
+
+    fn next(&self, event: TaskEvent) -> StoredEntry {
+        StoredEntry {
+            sequence: self.stored.sequence + 1,
+            at: Timestamp::now(),
+            entry: LogEntry::Update(event),
+        }
+    }
+}

@@ -1,0 +1,452 @@
+//! Runs tasks. What it guarantees, each the name of a test:
+//!
+//! 1. A subscriber never sees an event that is not stored; events are numbered from 1 without gaps; who comes back with
+//!    the last number loses and repeats nothing.
+//! 2. A task outlives the request that made it.
+//! 3. One execution per task at a time; a process killed at any instant leaves no task stuck, because [`recover`]
+//!    executes it again or fails it with a reason. A terminal task never changes.
+//! 4. The same idempotency key of the same owner makes no second task.
+//! 5. An owner sees its own tasks only; another's is not found.
+//! 6. Cancels at the same time share one outcome.
+//!
+//! [`recover`]: TaskRunner::recover
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::a2a::types::{ContextId, Message, Metadata, Role, Task, TaskId, TaskState, TaskStatus, Timestamp};
+
+use super::event::{LogEntry, Owner, StoredEntry};
+use super::execution::Execution;
+use super::executor::AgentExecutor;
+use super::state;
+use super::store::{Created, IdempotencyKey, StoredTask, TaskStore, TaskStoreError};
+use super::subscription::{Subscription, entries_after};
+
+/// Upper bounds of a runner.
+#[derive(Debug, Clone, Copy)]
+pub struct RunnerLimits {
+    /// Tasks that are executed at the same time.
+    pub max_concurrent: usize,
+    /// Tasks that may wait for their turn; further ones are refused.
+    pub max_waiting: usize,
+    /// How long a canceled execution may take to end by itself.
+    pub cancel_grace: Duration,
+    /// Executions of one task that may be cut short by the end of the process before the task is given up.
+    pub max_attempts: u32,
+}
+
+impl Default for RunnerLimits {
+    fn default() -> Self {
+        Self { max_concurrent: 64, max_waiting: 4096, cancel_grace: Duration::from_secs(2), max_attempts: 3 }
+    }
+}
+
+/// A message of a client, on its way to a task.
+#[derive(Debug, Clone)]
+pub struct NewMessage {
+    /// The message. Its `task_id` says which task it continues; its `context_id` which conversation.
+    pub message: Message,
+    /// Metadata for a new task.
+    pub metadata: Option<Metadata>,
+    /// Makes a repeated request find the task of the first.
+    pub idempotency_key: Option<String>,
+}
+
+/// Why a message was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The message continues a task that does not exist, or is another's.
+    #[error("there is no task {0}")]
+    TaskNotFound(TaskId),
+    /// The message continues a task that has ended.
+    #[error("task {id} has ended ({state:?}); send the message without a taskId to begin a new one")]
+    TaskTerminal {
+        /// The task.
+        id: TaskId,
+        /// How it ended.
+        state: TaskState,
+    },
+    /// The task is being worked on and does not wait for a message.
+    #[error("task {0} is being worked on and does not wait for a message; wait for it to end, or cancel it")]
+    Busy(TaskId),
+    /// `contextId` is not that of the task.
+    #[error("task {id} belongs to another context")]
+    ContextMismatch {
+        /// The task.
+        id: TaskId,
+    },
+    /// The idempotency key was used for another message.
+    #[error("this idempotency key was used for another message")]
+    IdempotencyMismatch,
+    /// Too many tasks wait already.
+    #[error("too many tasks are waiting; try again later")]
+    Overloaded,
+    /// The server stops.
+    #[error("the server is stopping; try again later")]
+    Stopping,
+    /// The store.
+    #[error(transparent)]
+    Store(TaskStoreError),
+}
+
+/// Why a task could not be read, watched or canceled.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// It does not exist, or is another's.
+    #[error("there is no task {0}")]
+    NotFound(TaskId),
+    /// It has ended already.
+    #[error("task {id} has ended already ({state:?})")]
+    NotCancelable {
+        /// The task.
+        id: TaskId,
+        /// How it ended.
+        state: TaskState,
+    },
+    /// The store.
+    #[error(transparent)]
+    Store(TaskStoreError),
+}
+
+/// What [`TaskRunner::recover`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Recovered {
+    /// Tasks that are executed again.
+    pub resumed: usize,
+    /// Tasks that were cut short too often and have failed.
+    pub given_up: usize,
+}
+
+/// Creates, executes, watches and ends tasks. Cheap to clone.
+#[derive(Clone)]
+pub struct TaskRunner {
+    inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) store: Arc<dyn TaskStore>,
+    pub(super) executor: Arc<dyn AgentExecutor>,
+    pub(super) limits: RunnerLimits,
+    pub(super) slots: Arc<Semaphore>,
+    /// Fires when executions are to be left as they are, for the next start.
+    pub(super) abandon: CancellationToken,
+    live: Mutex<HashMap<TaskId, Live>>,
+    tickets: AtomicU64,
+    tracker: TaskTracker,
+}
+
+/// A task that is being worked on, or waits for its turn.
+#[derive(Clone)]
+struct Live {
+    ticket: u64,
+    cancellation: CancellationToken,
+    news: watch::Receiver<u64>,
+}
+
+impl Inner {
+    fn live(&self) -> std::sync::MutexGuard<'_, HashMap<TaskId, Live>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets a task that is no longer worked on. Done before its last entry is announced, so that who sees the end
+    /// can go on at once.
+    pub(super) fn release(&self, id: &TaskId, ticket: u64) {
+        if let Entry::Occupied(live) = self.live().entry(id.clone())
+            && live.get().ticket == ticket
+        {
+            live.remove();
+        }
+    }
+}
+
+/// The right to work on a task, given back when dropped.
+struct Claim {
+    inner: Arc<Inner>,
+    id: TaskId,
+    ticket: u64,
+    cancellation: CancellationToken,
+    news: watch::Sender<u64>,
+}
+
+impl TaskRunner {
+    /// A runner that keeps tasks in `store` and lets `executor` do the work.
+    pub fn new(store: Arc<dyn TaskStore>, executor: Arc<dyn AgentExecutor>, limits: RunnerLimits) -> Self {
+        let inner = Inner {
+            store,
+            executor,
+            limits,
+            slots: Arc::new(Semaphore::new(limits.max_concurrent.max(1))),
+            abandon: CancellationToken::new(),
+            live: Mutex::default(),
+            tickets: AtomicU64::new(0),
+            tracker: TaskTracker::new(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Takes a message: begins a task, or continues the one it names. Returns as soon as that is stored.
+    pub async fn start(&self, owner: &Owner, new: NewMessage) -> Result<Subscription, StartError> {
+        if self.inner.tracker.is_closed() {
+            return Err(StartError::Stopping);
+        }
+        match new.message.task_id.clone() {
+            None => self.begin(owner, new).await,
+            Some(id) => self.continue_task(owner, &id, new).await,
+        }
+    }
+
+    async fn begin(&self, owner: &Owner, new: NewMessage) -> Result<Subscription, StartError> {
+        let at = Timestamp::now();
+        let task = submitted(&new, at);
+        let message = task.history.last().cloned().unwrap_or_else(|| new.message.clone());
+        let key = new
+            .idempotency_key
+            .as_ref()
+            .map(|key| IdempotencyKey { key: key.clone(), request: digest(&new) });
+        let claim = self.claim(&task.id).map_err(|_| StartError::Overloaded)?;
+        let first = StoredEntry { sequence: 1, at, entry: LogEntry::Created(task.clone()) };
+        let created = self.inner.store.create(owner, &first, &task, key.as_ref()).await;
+        if let Created::Existing { task_id, request } = created.map_err(StartError::Store)? {
+            drop(claim);
+            if key.is_some_and(|key| key.request != request) {
+                return Err(StartError::IdempotencyMismatch);
+            }
+            return self.subscribe(owner, &task_id, None).await.map_err(|error| match error {
+                TaskError::NotFound(id) | TaskError::NotCancelable { id, .. } => StartError::TaskNotFound(id),
+                TaskError::Store(error) => StartError::Store(error),
+            });
+        }
+        let stored = StoredTask { owner: owner.clone(), task, sequence: 1, attempts: 0 };
+        Ok(self.spawn(claim, stored, message))
+    }
+
+    async fn continue_task(
+        &self,
+        owner: &Owner,
+        id: &TaskId,
+        new: NewMessage,
+    ) -> Result<Subscription, StartError> {
+        let not_found = || StartError::TaskNotFound(id.clone());
+        let mine = self.load(owner, id).await.map_err(StartError::Store)?.ok_or_else(not_found)?;
+        if new.message.context_id.as_ref().is_some_and(|context| *context != mine.task.context_id) {
+            return Err(StartError::ContextMismatch { id: id.clone() });
+        }
+        let ended = |state| StartError::TaskTerminal { id: id.clone(), state };
+        if mine.task.status.state.is_terminal() {
+            return Err(ended(mine.task.status.state));
+        }
+        let claim = self.claim(id).map_err(|_| StartError::Busy(id.clone()))?;
+        let now = self.load(owner, id).await.map_err(StartError::Store)?.ok_or_else(not_found)?;
+        let message = Message { context_id: Some(now.task.context_id.clone()), ..new.message };
+        match self.append(now, LogEntry::Received(message.clone())).await {
+            Ok(stored) => Ok(self.spawn(claim, stored, message)),
+            Err(AppendError::Illegal(state::IllegalEvent::Terminal)) => Err(ended(mine.task.status.state)),
+            Err(AppendError::Illegal(_)) => Err(StartError::Busy(id.clone())),
+            Err(AppendError::Store(error)) => Err(StartError::Store(error)),
+        }
+    }
+
+    /// The task as it is now.
+    pub async fn get(&self, owner: &Owner, id: &TaskId) -> Result<Task, TaskError> {
+        Ok(self.load_or_not_found(owner, id).await?.task)
+    }
+
+    /// Watches a task: after entry number `after` where that is given, else from now on.
+    pub async fn subscribe(
+        &self,
+        owner: &Owner,
+        id: &TaskId,
+        after: Option<u64>,
+    ) -> Result<Subscription, TaskError> {
+        // Before the store is read: an execution that ends in between is then still followed to its last entry.
+        let news = self.inner.live().get(id).map(|live| live.news.clone());
+        let stored = self.load_or_not_found(owner, id).await?;
+        let sequence = after.unwrap_or(stored.sequence).min(stored.sequence);
+        Ok(self.subscription(stored.task, sequence, news))
+    }
+
+    /// Ends a task as canceled and returns it.
+    pub async fn cancel(&self, owner: &Owner, id: &TaskId) -> Result<Task, TaskError> {
+        let mut stored = self.load_or_not_found(owner, id).await?;
+        let not_cancelable = |state| TaskError::NotCancelable { id: id.clone(), state };
+        if stored.task.status.state.is_terminal() {
+            return Err(not_cancelable(stored.task.status.state));
+        }
+        if let Ok(claim) = self.claim(id) {
+            // It waits for its client: nothing runs that could be told.
+            stored = self.load_or_not_found(owner, id).await?;
+            let entry = LogEntry::Update(super::execution::canceled());
+            let canceled = self.append(stored, entry).await;
+            drop(claim);
+            return match canceled {
+                Ok(stored) => Ok(stored.task),
+                Err(AppendError::Store(error)) => Err(TaskError::Store(error)),
+                Err(AppendError::Illegal(_)) => {
+                    Err(not_cancelable(self.load_or_not_found(owner, id).await?.task.status.state))
+                }
+            };
+        }
+        let live = self.inner.live().get(id).cloned();
+        if let Some(mut live) = live {
+            live.cancellation.cancel();
+            while live.news.changed().await.is_ok() {}
+        }
+        let task = self.load_or_not_found(owner, id).await?.task;
+        match task.status.state {
+            TaskState::Canceled => Ok(task),
+            state => Err(not_cancelable(state)),
+        }
+    }
+
+    /// Takes up what an earlier process left unfinished. To be called once, before requests are served.
+    pub async fn recover(&self) -> Result<Recovered, TaskStoreError> {
+        let mut recovered = Recovered::default();
+        for id in self.inner.store.unfinished().await? {
+            let stored = self.inner.store.load(&id).await?;
+            let Ok(claim) = self.claim_unbounded(&id) else { continue };
+            let message =
+                stored.task.history.iter().rev().find(|message| message.role == Role::User).cloned();
+            match message {
+                Some(message) if stored.attempts < self.inner.limits.max_attempts => {
+                    recovered.resumed += 1;
+                    drop(self.spawn(claim, stored, message));
+                }
+                Some(_) | None => {
+                    recovered.given_up += 1;
+                    let entry = LogEntry::Update(super::execution::failed(
+                        "the server stopped several times while it worked on this task; it was given up",
+                    ));
+                    if let Err(AppendError::Store(error)) = self.append(stored, entry).await {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        Ok(recovered)
+    }
+
+    /// Takes no more messages, lets executions end for `grace`, and leaves the rest for the next start.
+    pub async fn shutdown(&self, grace: Duration) {
+        self.inner.tracker.close();
+        if tokio::time::timeout(grace, self.inner.tracker.wait()).await.is_err() {
+            self.inner.abandon.cancel();
+            self.inner.tracker.wait().await;
+        }
+    }
+
+    /// How many tasks are worked on or wait for their turn.
+    pub fn active(&self) -> usize {
+        self.inner.live().len()
+    }
+
+    async fn load(&self, owner: &Owner, id: &TaskId) -> Result<Option<StoredTask>, TaskStoreError> {
+        match self.inner.store.load(id).await {
+            Ok(stored) if stored.owner == *owner => Ok(Some(stored)),
+            Ok(_) | Err(TaskStoreError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn load_or_not_found(&self, owner: &Owner, id: &TaskId) -> Result<StoredTask, TaskError> {
+        let stored = self.load(owner, id).await.map_err(TaskError::Store)?;
+        stored.ok_or_else(|| TaskError::NotFound(id.clone()))
+    }
+
+    /// Appends one entry outside an execution; the caller holds the claim.
+    async fn append(&self, stored: StoredTask, entry: LogEntry) -> Result<StoredTask, AppendError> {
+        let next = StoredEntry { sequence: stored.sequence + 1, at: Timestamp::now(), entry };
+        let id = stored.task.id.clone();
+        let task = state::apply(Some(stored.task), &next).map_err(AppendError::Illegal)?;
+        let appended =
+            self.inner.store.append(&id, stored.sequence, std::slice::from_ref(&next), &task).await;
+        appended.map_err(AppendError::Store)?;
+        Ok(StoredTask { task, sequence: next.sequence, ..stored })
+    }
+
+    fn claim(&self, id: &TaskId) -> Result<Claim, Taken> {
+        let limits = &self.inner.limits;
+        if self.active() >= limits.max_concurrent.saturating_add(limits.max_waiting) {
+            return Err(Taken);
+        }
+        self.claim_unbounded(id)
+    }
+
+    fn claim_unbounded(&self, id: &TaskId) -> Result<Claim, Taken> {
+        let (news, receiver) = watch::channel(0);
+        let cancellation = CancellationToken::new();
+        let ticket = self.inner.tickets.fetch_add(1, Ordering::Relaxed);
+        match self.inner.live().entry(id.clone()) {
+            Entry::Occupied(_) => return Err(Taken),
+            Entry::Vacant(free) => {
+                free.insert(Live { ticket, cancellation: cancellation.clone(), news: receiver });
+            }
+        }
+        Ok(Claim { inner: Arc::clone(&self.inner), id: id.clone(), ticket, cancellation, news })
+    }
+
+    /// Executes on a task of its own, which no request owns.
+    fn spawn(&self, claim: Claim, stored: StoredTask, message: Message) -> Subscription {
+        let subscription =
+            self.subscription(stored.task.clone(), stored.sequence, Some(claim.news.subscribe()));
+        let execution = Execution {
+            inner: Arc::clone(&self.inner),
+            ticket: claim.ticket,
+            cancellation: claim.cancellation.clone(),
+            stored,
+            message,
+        };
+        self.inner.tracker.spawn(async move { execution.run(&claim.news).await });
+        subscription
+    }
+
+    fn subscription(&self, task: Task, sequence: u64, news: Option<watch::Receiver<u64>>) -> Subscription {
+        let store = Arc::clone(&self.inner.store);
+        let events = entries_after(Arc::clone(&store), task.id.clone(), sequence, news);
+        Subscription { task, sequence, events, store }
+    }
+}
+
+/// The task is worked on by someone else, or there are too many.
+struct Taken;
+
+enum AppendError {
+    Illegal(state::IllegalEvent),
+    Store(TaskStoreError),
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.inner.release(&self.id, self.ticket);
+    }
+}
+
+/// A new task with its first message.
+fn submitted(new: &NewMessage, at: Timestamp) -> Task {
+    let id = TaskId::generate();
+    let context_id = new.message.context_id.clone().unwrap_or_else(ContextId::generate);
+    let message =
+        Message { task_id: Some(id.clone()), context_id: Some(context_id.clone()), ..new.message.clone() };
+    Task {
+        id,
+        context_id,
+        status: TaskStatus { state: TaskState::Submitted, message: None, timestamp: at },
+        artifacts: Vec::new(),
+        history: vec![message],
+        metadata: new.metadata.clone(),
+    }
+}
+
+/// Tells a repeated message from another one.
+fn digest(new: &NewMessage) -> String {
+    let request = serde_json::to_vec(&(&new.message, &new.metadata)).unwrap_or_default();
+    Sha256::digest(&request).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,395 @@
+//! Tasks in a SQLite file. One writer commits what has come in the meantime as one transaction; readers do not wait for
+//! it (WAL).
+//!
+//! `synchronous = NORMAL`: a killed process loses nothing that was acknowledged; a power cut may lose the last commits,
+//! never the consistency of the file. A lock file keeps a second process from working on the same tasks.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Connection, Row, SqliteConnection};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::a2a::types::{Task, TaskId};
+
+use super::event::{LogEntry, Owner, StoredEntry, TaskEvent};
+use super::state;
+use super::store::{Created, IdempotencyKey, StoredTask, TaskStore, TaskStoreError};
+
+/// Writes that may wait for the writer; further callers wait to hand theirs over.
+const QUEUE: usize = 1024;
+/// Writes in one transaction at most.
+const BATCH: usize = 256;
+/// A snapshot is written at least every so many entries, which bounds what reading a task replays.
+const SNAPSHOT_EVERY: u64 = 64;
+
+/// A [`TaskStore`] in a file.
+#[derive(Debug)]
+pub struct SqliteTaskStore {
+    writes: mpsc::Sender<Write>,
+    readers: SqlitePool,
+    _lock: File,
+}
+
+#[derive(Debug)]
+struct Write {
+    kind: WriteKind,
+    done: oneshot::Sender<Result<Written, TaskStoreError>>,
+}
+
+#[derive(Debug)]
+enum WriteKind {
+    Create {
+        id: TaskId,
+        owner: Owner,
+        entry: EntryRow,
+        task: String,
+        state: String,
+        key: Option<IdempotencyKey>,
+    },
+    Append {
+        id: TaskId,
+        after: u64,
+        entries: Vec<EntryRow>,
+        state: String,
+        snapshot: Option<String>,
+    },
+    BeginAttempt {
+        id: TaskId,
+    },
+}
+
+/// A log entry as its row.
+#[derive(Debug)]
+struct EntryRow {
+    sequence: i64,
+    at: String,
+    entry: String,
+}
+
+#[derive(Debug)]
+enum Written {
+    Done,
+    Existing { task_id: TaskId, request: String },
+    Attempts(u32),
+}
+
+impl SqliteTaskStore {
+    /// Opens the file, or makes it.
+    ///
+    /// # Errors
+    /// [`TaskStoreError::Unavailable`] where another process works on it, or it cannot be opened.
+    pub async fn open(path: &Path) -> Result<Self, TaskStoreError> {
+        let lock = lock(path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(Duration::from_secs(10));
+        let mut writer = SqliteConnection::connect_with(&options).await.map_err(unavailable)?;
+        sqlx::migrate!().run(&mut writer).await.map_err(unavailable)?;
+        let readers = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true));
+        let readers = readers.await.map_err(unavailable)?;
+        let (writes, queue) = mpsc::channel(QUEUE);
+        tokio::spawn(write_all(writer, queue));
+        Ok(Self { writes, readers, _lock: lock })
+    }
+
+    async fn write(&self, kind: WriteKind) -> Result<Written, TaskStoreError> {
+        let (done, answer) = oneshot::channel();
+        self.writes.send(Write { kind, done }).await.map_err(unavailable)?;
+        answer.await.map_err(unavailable)?
+    }
+}
+
+fn lock(path: &Path) -> Result<File, TaskStoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let name = PathBuf::from(name);
+    let file = File::create(&name).map_err(unavailable)?;
+    file.try_lock().map_err(|error| {
+        let what = format!("{} is held by another drydock: {error}", name.display());
+        TaskStoreError::Unavailable(what.into())
+    })?;
+    Ok(file)
+}
+
+fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> TaskStoreError {
+    TaskStoreError::Unavailable(Box::new(error))
+}
+
+fn row_of(stored: &StoredEntry) -> Result<EntryRow, TaskStoreError> {
+    Ok(EntryRow {
+        sequence: number(stored.sequence),
+        at: stored.at.to_string(),
+        entry: serde_json::to_string(&stored.entry).map_err(unavailable)?,
+    })
+}
+
+/// SQLite counts in `i64`; no task gets that far.
+fn number(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
+}
+
+fn state_name(task: &Task) -> Result<String, TaskStoreError> {
+    let name = serde_json::to_value(task.status.state).map_err(unavailable)?;
+    Ok(name.as_str().unwrap_or_default().to_owned())
+}
+
+/// Chunks come often and snapshots grow with them, so not every chunk rewrites the snapshot.
+fn wants_snapshot(entries: &[StoredEntry]) -> bool {
+    entries.iter().any(|stored| {
+        let chunk = matches!(&stored.entry, LogEntry::Update(TaskEvent::Artifact { append: true, .. }));
+        !chunk || stored.sequence.is_multiple_of(SNAPSHOT_EVERY)
+    })
+}
+
+#[async_trait]
+impl TaskStore for SqliteTaskStore {
+    async fn create(
+        &self,
+        owner: &Owner,
+        first: &StoredEntry,
+        task: &Task,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Created, TaskStoreError> {
+        let kind = WriteKind::Create {
+            id: task.id.clone(),
+            owner: owner.clone(),
+            entry: row_of(first)?,
+            task: serde_json::to_string(task).map_err(unavailable)?,
+            state: state_name(task)?,
+            key: key.cloned(),
+        };
+        match self.write(kind).await? {
+            Written::Existing { task_id, request } => Ok(Created::Existing { task_id, request }),
+            Written::Done | Written::Attempts(_) => Ok(Created::New),
+        }
+    }
+
+    async fn append(
+        &self,
+        id: &TaskId,
+        after: u64,
+        entries: &[StoredEntry],
+        task: &Task,
+    ) -> Result<(), TaskStoreError> {
+        let snapshot = wants_snapshot(entries).then(|| serde_json::to_string(task)).transpose();
+        let kind = WriteKind::Append {
+            id: id.clone(),
+            after,
+            entries: entries.iter().map(row_of).collect::<Result<_, _>>()?,
+            state: state_name(task)?,
+            snapshot: snapshot.map_err(unavailable)?,
+        };
+        self.write(kind).await.map(|_| ())
+    }
+
+    async fn load(&self, id: &TaskId) -> Result<StoredTask, TaskStoreError> {
+        let row = sqlx::query(
+            "SELECT owner, snapshot, snapshot_sequence, last_sequence, attempts FROM tasks WHERE id = ?",
+        )
+        .bind(id.as_str())
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(unavailable)?
+        .ok_or(TaskStoreError::NotFound)?;
+        let mut task: Task = serde_json::from_str(row.get("snapshot")).map_err(unavailable)?;
+        let (mut sequence, last) =
+            (unsigned(row.get("snapshot_sequence")), unsigned(row.get("last_sequence")));
+        while sequence < last {
+            let entries = self.entries(id, sequence, 256).await?;
+            for stored in entries.iter().filter(|stored| stored.sequence <= last) {
+                task = state::apply(Some(task), stored).map_err(unavailable)?;
+                sequence = stored.sequence;
+            }
+            if entries.is_empty() {
+                return Err(TaskStoreError::Unavailable("bug: the log has a gap".into()));
+            }
+        }
+        let attempts = u32::try_from(row.get::<i64, _>("attempts")).unwrap_or(u32::MAX);
+        Ok(StoredTask { owner: Owner(row.get("owner")), task, sequence, attempts })
+    }
+
+    async fn entries(&self, id: &TaskId, after: u64, limit: u32) -> Result<Vec<StoredEntry>, TaskStoreError> {
+        let rows = sqlx::query(
+            "SELECT sequence, at, entry FROM entries WHERE task_id = ? AND sequence > ? ORDER BY sequence LIMIT ?",
+        )
+        .bind(id.as_str())
+        .bind(number(after))
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(unavailable)?;
+        rows.iter()
+            .map(|row| {
+                let at: String = row.get("at");
+                let at: jiff::Timestamp = at.parse().map_err(unavailable)?;
+                Ok(StoredEntry {
+                    sequence: unsigned(row.get("sequence")),
+                    at: at.into(),
+                    entry: serde_json::from_str(row.get("entry")).map_err(unavailable)?,
+                })
+            })
+            .collect()
+    }
+
+    async fn unfinished(&self) -> Result<Vec<TaskId>, TaskStoreError> {
+        let rows = sqlx::query(
+            "SELECT id FROM tasks WHERE state IN ('TASK_STATE_SUBMITTED', 'TASK_STATE_WORKING') ORDER BY id",
+        )
+        .fetch_all(&self.readers)
+        .await
+        .map_err(unavailable)?;
+        Ok(rows.iter().map(|row| TaskId(row.get("id"))).collect())
+    }
+
+    async fn begin_attempt(&self, id: &TaskId) -> Result<u32, TaskStoreError> {
+        match self.write(WriteKind::BeginAttempt { id: id.clone() }).await? {
+            Written::Attempts(attempts) => Ok(attempts),
+            Written::Done | Written::Existing { .. } => Ok(0),
+        }
+    }
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+/// Takes writes until nobody can send any more.
+async fn write_all(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Write>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while queue.recv_many(&mut batch, BATCH).await > 0 {
+        let (kinds, waiting): (Vec<WriteKind>, Vec<_>) =
+            batch.drain(..).map(|write| (write.kind, write.done)).unzip();
+        match commit(&mut connection, &kinds).await {
+            Ok(results) => {
+                for (done, result) in waiting.into_iter().zip(results) {
+                    let _ = done.send(result);
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, writes = kinds.len(), "the task store could not commit");
+                for done in waiting {
+                    let _ = done.send(Err(TaskStoreError::Unavailable(error.to_string().into())));
+                }
+            }
+        }
+    }
+}
+
+/// One transaction. A write that does not fit what is there changes nothing and does not disturb the others.
+async fn commit(
+    connection: &mut SqliteConnection,
+    kinds: &[WriteKind],
+) -> Result<Vec<Result<Written, TaskStoreError>>, sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    let mut results = Vec::with_capacity(kinds.len());
+    for kind in kinds {
+        results.push(match kind {
+            WriteKind::Create { .. } => create(&mut transaction, kind).await?,
+            WriteKind::Append { .. } => append(&mut transaction, kind).await?,
+            WriteKind::BeginAttempt { id } => begin_attempt(&mut transaction, id).await?,
+        });
+    }
+    transaction.commit().await?;
+    Ok(results)
+}
+
+type WriteResult = Result<Result<Written, TaskStoreError>, sqlx::Error>;
+
+async fn create(connection: &mut SqliteConnection, kind: &WriteKind) -> WriteResult {
+    let WriteKind::Create { id, owner, entry, task, state, key } = kind else { return Ok(Ok(Written::Done)) };
+    if let Some(key) = key {
+        let taken = sqlx::query("SELECT task_id, request FROM idempotency_keys WHERE owner = ? AND key = ?")
+            .bind(&owner.0)
+            .bind(&key.key)
+            .fetch_optional(&mut *connection)
+            .await?;
+        if let Some(row) = taken {
+            return Ok(Ok(Written::Existing {
+                task_id: TaskId(row.get("task_id")),
+                request: row.get("request"),
+            }));
+        }
+    }
+    sqlx::query(
+        "INSERT INTO tasks (id, owner, state, last_sequence, snapshot, snapshot_sequence) VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(id.as_str())
+    .bind(&owner.0)
+    .bind(state)
+    .bind(entry.sequence)
+    .bind(task)
+    .bind(entry.sequence)
+    .execute(&mut *connection)
+    .await?;
+    insert_entry(connection, id, entry).await?;
+    if let Some(key) = key {
+        sqlx::query("INSERT INTO idempotency_keys (owner, key, request, task_id) VALUES (?, ?, ?, ?)")
+            .bind(&owner.0)
+            .bind(&key.key)
+            .bind(&key.request)
+            .bind(id.as_str())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(Ok(Written::Done))
+}
+
+async fn append(connection: &mut SqliteConnection, kind: &WriteKind) -> WriteResult {
+    let WriteKind::Append { id, after, entries, state, snapshot } = kind else {
+        return Ok(Ok(Written::Done));
+    };
+    let Some(last) = entries.last() else { return Ok(Ok(Written::Done)) };
+    let updated = sqlx::query(
+        "UPDATE tasks SET state = ?1, last_sequence = ?2, snapshot = COALESCE(?3, snapshot), \
+         snapshot_sequence = CASE WHEN ?3 IS NULL THEN snapshot_sequence ELSE ?2 END \
+         WHERE id = ?4 AND last_sequence = ?5",
+    )
+    .bind(state)
+    .bind(last.sequence)
+    .bind(snapshot)
+    .bind(id.as_str())
+    .bind(number(*after))
+    .execute(&mut *connection)
+    .await?;
+    if updated.rows_affected() == 0 {
+        return Ok(Err(TaskStoreError::Conflict));
+    }
+    for entry in entries {
+        insert_entry(connection, id, entry).await?;
+    }
+    Ok(Ok(Written::Done))
+}
+
+async fn insert_entry(
+    connection: &mut SqliteConnection,
+    id: &TaskId,
+    entry: &EntryRow,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO entries (task_id, sequence, at, entry) VALUES (?, ?, ?, ?)")
+        .bind(id.as_str())
+        .bind(entry.sequence)
+        .bind(&entry.at)
+        .bind(&entry.entry)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn begin_attempt(connection: &mut SqliteConnection, id: &TaskId) -> WriteResult {
+    let row = sqlx::query("UPDATE tasks SET attempts = attempts + 1 WHERE id = ? RETURNING attempts")
+        .bind(id.as_str())
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.map_or(Err(TaskStoreError::NotFound), |row| {
+        Ok(Written::Attempts(u32::try_from(row.get::<i64, _>("attempts")).unwrap_or(u32::MAX)))
+    }))
+}

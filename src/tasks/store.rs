@@ -1,0 +1,91 @@
+//! Where tasks are kept: the seam, and what is said over it.
+
+use async_trait::async_trait;
+
+use crate::a2a::types::{Task, TaskId};
+
+use super::event::{Owner, StoredEntry};
+
+/// A task as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredTask {
+    /// Whose it is.
+    pub owner: Owner,
+    /// The task after entry `sequence`.
+    pub task: Task,
+    /// Number of its last entry.
+    pub sequence: u64,
+    /// How often its execution was begun.
+    pub attempts: u32,
+}
+
+/// A key under which a repeated request finds the task of the first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// The caller's key; counts per owner.
+    pub key: String,
+    /// Digest of the request, to notice a key that is used for something else.
+    pub request: String,
+}
+
+/// What came of [`TaskStore::create`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Created {
+    /// The task is new.
+    New,
+    /// The owner used the key before.
+    Existing {
+        /// For this task.
+        task_id: TaskId,
+        /// With this request.
+        request: String,
+    },
+}
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskStoreError {
+    /// There is no such task.
+    #[error("there is no such task")]
+    NotFound,
+    /// Someone else appended first.
+    #[error("the task was changed by someone else")]
+    Conflict,
+    /// The store cannot be reached or does not work.
+    #[error("the task store is not available")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Keeps tasks and their logs. What a call returns as done is durable.
+#[async_trait]
+pub trait TaskStore: Send + Sync + 'static {
+    /// Keeps a new task with its first entry, unless the owner's key is taken.
+    async fn create(
+        &self,
+        owner: &Owner,
+        first: &StoredEntry,
+        task: &Task,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Created, TaskStoreError>;
+
+    /// Adds entries that follow `after` without a gap; `task` is the task after the last of them.
+    async fn append(
+        &self,
+        id: &TaskId,
+        after: u64,
+        entries: &[StoredEntry],
+        task: &Task,
+    ) -> Result<(), TaskStoreError>;
+
+    /// The task as it is now.
+    async fn load(&self, id: &TaskId) -> Result<StoredTask, TaskStoreError>;
+
+    /// Up to `limit` entries after number `after`, in order.
+    async fn entries(&self, id: &TaskId, after: u64, limit: u32) -> Result<Vec<StoredEntry>, TaskStoreError>;
+
+    /// Tasks that are neither terminal nor wait for their client, oldest first.
+    async fn unfinished(&self) -> Result<Vec<TaskId>, TaskStoreError>;
+
+    /// Counts one more attempt to execute, and returns how many there were with it.
+    async fn begin_attempt(&self, id: &TaskId) -> Result<u32, TaskStoreError>;
+}
