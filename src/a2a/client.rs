@@ -1,0 +1,358 @@
+//! The other side: an A2A client that resolves a card, sends, streams, reads, cancels and watches, in either dialect.
+
+use std::time::Duration;
+
+use eventsource_stream::{Event, Eventsource};
+use futures::stream::{BoxStream, StreamExt};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::request::Dialect;
+use super::server::VERSION_HEADER;
+use super::types::{Message, StreamResponse, Task, TaskId};
+use super::v03;
+
+/// A stream that breaks is taken up again this often, with a longer pause each time.
+const RECONNECTS: u32 = 5;
+/// Largest answer that is read, in bytes.
+const MAX_ANSWER: usize = 64 << 20;
+
+/// Why a call did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// No connection, or one that broke.
+    #[error("{url} cannot be reached: {source}")]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// An HTTP status that is no success.
+    #[error("{url} answered HTTP {status}{hint}")]
+    Http {
+        /// Where.
+        url: String,
+        /// The status.
+        status: u16,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// The agent answered with an error of the protocol.
+    #[error("the agent answered: {message} ({code})")]
+    Agent {
+        /// JSON-RPC error code.
+        code: i64,
+        /// Its text.
+        message: String,
+    },
+    /// The answer is not what the protocol says.
+    #[error("the agent's answer is not understood: {0}")]
+    Protocol(String),
+}
+
+/// A client of one agent. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct A2aClient {
+    http: reqwest::Client,
+    endpoint: String,
+    dialect: Dialect,
+    token: Option<String>,
+    card: Value,
+}
+
+impl A2aClient {
+    /// Reads the card below `url` and chooses the newest dialect that both sides speak.
+    pub async fn connect(url: &str, token: Option<String>) -> Result<Self, ClientError> {
+        let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).build();
+        let http = http.map_err(|source| ClientError::Unreachable { url: url.to_owned(), source })?;
+        let location = match url.ends_with(".json") {
+            true => url.to_owned(),
+            false => format!("{}/.well-known/agent-card.json", url.trim_end_matches('/')),
+        };
+        let request = authorized(http.get(&location), token.as_deref()).header(VERSION_HEADER, "1.0");
+        let card: Value = read_json(send(request, &location).await?, &location).await?;
+        let (endpoint, dialect) = choose_interface(&card).ok_or_else(|| {
+            ClientError::Protocol("its card offers no JSON-RPC interface of 1.0 or 0.3".to_owned())
+        })?;
+        Ok(Self { http, endpoint, dialect, token, card })
+    }
+
+    /// The card as it was read.
+    pub fn card(&self) -> &Value {
+        &self.card
+    }
+
+    /// Sends a message and waits until the task has ended or waits for input.
+    pub async fn send(&self, message: &Message) -> Result<Task, ClientError> {
+        let params = json!({ "message": message, "configuration": { "returnImmediately": false } });
+        let result = match self.dialect {
+            Dialect::V1 => self.call("SendMessage", params).await?["task"].take(),
+            Dialect::V03 => v03::task_from_v03(self.call("message/send", v03::send_to_v03(params)).await?),
+        };
+        understood(result)
+    }
+
+    /// Reads a task.
+    pub async fn get(&self, id: &TaskId) -> Result<Task, ClientError> {
+        self.task_call("GetTask", "tasks/get", id).await
+    }
+
+    /// Cancels a task.
+    pub async fn cancel(&self, id: &TaskId) -> Result<Task, ClientError> {
+        self.task_call("CancelTask", "tasks/cancel", id).await
+    }
+
+    /// Sends a message and streams what becomes of it. A connection that breaks is taken up where it broke.
+    pub fn stream(&self, message: &Message) -> BoxStream<'static, Result<StreamResponse, ClientError>> {
+        let params = json!({ "message": message });
+        let (method, params) = match self.dialect {
+            Dialect::V1 => ("SendStreamingMessage", params),
+            Dialect::V03 => ("message/stream", v03::send_to_v03(params)),
+        };
+        self.clone().follow(method, params, None)
+    }
+
+    /// Watches a task; with `after`, from the event after that one on.
+    pub fn subscribe(
+        &self,
+        id: &TaskId,
+        after: Option<String>,
+    ) -> BoxStream<'static, Result<StreamResponse, ClientError>> {
+        self.clone().follow(self.subscribe_method(), json!({ "id": id }), after)
+    }
+
+    fn subscribe_method(&self) -> &'static str {
+        match self.dialect {
+            Dialect::V1 => "SubscribeToTask",
+            Dialect::V03 => "tasks/resubscribe",
+        }
+    }
+
+    async fn task_call(&self, v1: &str, old: &str, id: &TaskId) -> Result<Task, ClientError> {
+        let params = json!({ "id": id });
+        understood(match self.dialect {
+            Dialect::V1 => self.call(v1, params).await?,
+            Dialect::V03 => v03::task_from_v03(self.call(old, params).await?),
+        })
+    }
+
+    async fn call(&self, method: &str, params: Value) -> Result<Value, ClientError> {
+        let response = send(self.post(method, params, None), &self.endpoint).await?;
+        result_of(read_json(response, &self.endpoint).await?)
+    }
+
+    fn post(&self, method: &str, params: Value, last_event_id: Option<&str>) -> reqwest::RequestBuilder {
+        let id = uuid::Uuid::now_v7().to_string();
+        let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        let version = match self.dialect {
+            Dialect::V1 => "1.0",
+            Dialect::V03 => "0.3",
+        };
+        let request = self.http.post(&self.endpoint).header(VERSION_HEADER, version).json(&body);
+        let request = match last_event_id {
+            Some(id) => request.header("Last-Event-ID", id),
+            None => request,
+        };
+        authorized(request, self.token.as_deref())
+    }
+
+    fn follow(
+        self,
+        method: &'static str,
+        params: Value,
+        after: Option<String>,
+    ) -> BoxStream<'static, Result<StreamResponse, ClientError>> {
+        async_stream::try_stream! {
+            let (mut method, mut params) = (method, params);
+            let mut position = Position { task: None, last_event_id: after, ended: false };
+            let mut failures = 0;
+            loop {
+                let response = send(self.post(method, params.clone(), position.last_event_id.as_deref()), &self.endpoint);
+                let mut broken = None;
+                match response.await {
+                    Ok(response) => {
+                        for await item in items(response, self.dialect, &self.endpoint) {
+                            match item {
+                                Ok((event_id, item)) => {
+                                    failures = 0;
+                                    position.advance(event_id, &item);
+                                    yield item;
+                                }
+                                Err(error) => { broken = Some(error); break; }
+                            }
+                        }
+                    }
+                    Err(error) => broken = Some(error),
+                }
+                if position.ended {
+                    return;
+                }
+                let (Some(task), true) = (&position.task, is_passing(broken.as_ref())) else {
+                    match broken {
+                        Some(error) => Err(error)?,
+                        None => return,
+                    }
+                    return;
+                };
+                failures += 1;
+                if failures > RECONNECTS {
+                    Err(broken.unwrap_or_else(|| ClientError::Protocol("the stream ended too early".to_owned())))?;
+                }
+                tokio::time::sleep(Duration::from_millis(100) * 2_u32.pow(failures)).await;
+                (method, params) = (self.subscribe_method(), json!({ "id": task }));
+            }
+        }
+        .boxed()
+    }
+}
+
+/// How far a stream was read.
+struct Position {
+    task: Option<TaskId>,
+    last_event_id: Option<String>,
+    ended: bool,
+}
+
+impl Position {
+    fn advance(&mut self, event_id: String, item: &StreamResponse) {
+        if !event_id.is_empty() {
+            self.last_event_id = Some(event_id);
+        }
+        let state = match item {
+            StreamResponse::Task(task) => {
+                self.task = Some(task.id.clone());
+                Some(task.status.state)
+            }
+            StreamResponse::StatusUpdate(event) => Some(event.status.state),
+            StreamResponse::ArtifactUpdate(_) => None,
+            StreamResponse::Message(_) => {
+                self.ended = true;
+                None
+            }
+        };
+        self.ended |= state.is_some_and(|state| state.is_terminal() || state.is_interrupted());
+    }
+}
+
+/// True where trying again may help: the connection broke, or the stream ended before the task did.
+fn is_passing(broken: Option<&ClientError>) -> bool {
+    match broken {
+        None | Some(ClientError::Unreachable { .. }) => true,
+        Some(ClientError::Http { status, .. }) => *status >= 500,
+        Some(ClientError::Agent { .. } | ClientError::Protocol(_)) => false,
+    }
+}
+
+/// The events of a response with their ids. An answer that is no stream is an error of the agent.
+fn items(
+    response: reqwest::Response,
+    dialect: Dialect,
+    endpoint: &str,
+) -> BoxStream<'static, Result<(String, StreamResponse), ClientError>> {
+    let endpoint = endpoint.to_owned();
+    async_stream::try_stream! {
+        let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
+        if !content_type.is_some_and(|content_type| content_type.starts_with("text/event-stream")) {
+            result_of(read_json(response, &endpoint).await?)?;
+            Err(ClientError::Protocol("it is no stream".to_owned()))?;
+            return;
+        }
+        let mut events = response.bytes_stream().eventsource();
+        while let Some(event) = events.next().await {
+            let event = event.map_err(|error| match error {
+                eventsource_stream::EventStreamError::Transport(source) => {
+                    ClientError::Unreachable { url: endpoint.clone(), source }
+                }
+                other => ClientError::Protocol(other.to_string()),
+            })?;
+            yield item(event, dialect)?;
+        }
+    }
+    .boxed()
+}
+
+fn item(event: Event, dialect: Dialect) -> Result<(String, StreamResponse), ClientError> {
+    let answer =
+        serde_json::from_str(&event.data).map_err(|error| ClientError::Protocol(error.to_string()))?;
+    let result = result_of(answer)?;
+    let result = match dialect {
+        Dialect::V1 => result,
+        Dialect::V03 => v03::stream_from_v03(result),
+    };
+    Ok((event.id, understood(result)?))
+}
+
+/// The endpoint and dialect of a card: 1.0's interfaces, or 0.3's `url`.
+fn choose_interface(card: &Value) -> Option<(String, Dialect)> {
+    let interfaces = card["supportedInterfaces"].as_array().into_iter().flatten();
+    let json_rpc: Vec<&Value> =
+        interfaces.filter(|interface| interface["protocolBinding"] == "JSONRPC").collect();
+    let of_version = |prefix: &str| {
+        let found = json_rpc.iter().find(|interface| {
+            interface["protocolVersion"].as_str().is_some_and(|version| version.starts_with(prefix))
+        });
+        found.and_then(|interface| interface["url"].as_str()).map(str::to_owned)
+    };
+    let old = || {
+        let json_rpc = card["preferredTransport"].as_str().is_none_or(|transport| transport == "JSONRPC");
+        card["url"].as_str().filter(|_| json_rpc).map(str::to_owned)
+    };
+    of_version("1.0")
+        .map(|url| (url, Dialect::V1))
+        .or_else(|| of_version("0.3").or_else(old).map(|url| (url, Dialect::V03)))
+}
+
+fn authorized(request: reqwest::RequestBuilder, token: Option<&str>) -> reqwest::RequestBuilder {
+    match token {
+        Some(token) => request.bearer_auth(token),
+        None => request,
+    }
+}
+
+async fn send(request: reqwest::RequestBuilder, url: &str) -> Result<reqwest::Response, ClientError> {
+    let response =
+        request.send().await.map_err(|source| ClientError::Unreachable { url: url.to_owned(), source })?;
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let hint = match status.as_u16() {
+        401 => ": it wants a token (--token)",
+        403 => ": the token does not allow this",
+        404 => ": is this the address of an A2A agent?",
+        _ => "",
+    };
+    Err(ClientError::Http { url: url.to_owned(), status: status.as_u16(), hint })
+}
+
+async fn read_json(response: reqwest::Response, url: &str) -> Result<Value, ClientError> {
+    let mut body = Vec::new();
+    let mut chunks = response.bytes_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|source| ClientError::Unreachable { url: url.to_owned(), source })?;
+        if body.len() + chunk.len() > MAX_ANSWER {
+            return Err(ClientError::Protocol("it is too large".to_owned()));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    serde_json::from_slice(&body).map_err(|error| ClientError::Protocol(error.to_string()))
+}
+
+fn result_of(mut answer: Value) -> Result<Value, ClientError> {
+    if let Some(error) = answer.get("error").filter(|error| !error.is_null()) {
+        return Err(ClientError::Agent {
+            code: error["code"].as_i64().unwrap_or_default(),
+            message: error["message"].as_str().unwrap_or_default().to_owned(),
+        });
+    }
+    match answer.get_mut("result") {
+        Some(result) => Ok(result.take()),
+        None => Err(ClientError::Protocol("there is neither a result nor an error".to_owned())),
+    }
+}
+
+fn understood<T: DeserializeOwned>(value: Value) -> Result<T, ClientError> {
+    serde_json::from_value(value).map_err(|error| ClientError::Protocol(error.to_string()))
+}

@@ -1,0 +1,316 @@
+//! What a peer asks for, read once at the edge: the envelope, the version, the parameters.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::errors::A2aError;
+use super::types::{Message, Metadata, PartContent, TaskId};
+
+/// Which dialect a request speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// A2A 1.0.
+    V1,
+    /// A2A 0.3.
+    V03,
+}
+
+/// A JSON-RPC request whose parameters are not read yet.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Envelope {
+    /// Echoed as it came. `null` where there was none.
+    pub(super) id: Value,
+    pub(super) method: String,
+    pub(super) params: Value,
+}
+
+/// Reads a body. The error comes with the id, as far as that could be read.
+pub(super) fn read_envelope(body: &[u8]) -> Result<Envelope, (Value, A2aError)> {
+    let value: Value = serde_json::from_slice(body).map_err(|_| (Value::Null, A2aError::Parse))?;
+    let invalid = |problem: &str| A2aError::InvalidRequest(problem.to_owned());
+    let Value::Object(mut request) = value else {
+        let problem =
+            if value.is_array() { "Batches are not part of A2A" } else { "A request is a JSON object" };
+        return Err((Value::Null, invalid(problem)));
+    };
+    let id = match request.remove("id") {
+        Some(id @ (Value::String(_) | Value::Number(_))) => id,
+        None | Some(Value::Null) => Value::Null,
+        Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
+            return Err((Value::Null, invalid("id is a string or a number")));
+        }
+    };
+    if request.get("jsonrpc") != Some(&Value::from("2.0")) {
+        return Err((id, invalid("jsonrpc has to be \"2.0\"")));
+    }
+    let Some(Value::String(method)) = request.remove("method") else {
+        return Err((id, invalid("method has to be a string")));
+    };
+    let params = request.remove("params").unwrap_or(Value::Null);
+    Ok(Envelope { id, method, params })
+}
+
+/// The dialect that a version names; only major and minor count.
+pub(super) fn dialect_of(version: Option<&str>) -> Result<Dialect, A2aError> {
+    let version = version.map(str::trim).filter(|version| !version.is_empty()).unwrap_or("0.3");
+    let mut numbers = version.split('.');
+    match (numbers.next(), numbers.next()) {
+        (Some("1"), Some("0")) => Ok(Dialect::V1),
+        (Some("0"), Some("3")) => Ok(Dialect::V03),
+        _ => Err(A2aError::VersionNotSupported { requested: shortened(version), hint: "" }),
+    }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+/// Parameters of SendMessage and SendStreamingMessage.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SendMessageRequest {
+    pub(super) message: Message,
+    #[serde(default)]
+    pub(super) configuration: SendMessageConfiguration,
+    pub(super) metadata: Option<Metadata>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SendMessageConfiguration {
+    #[serde(default)]
+    accepted_output_modes: Vec<String>,
+    task_push_notification_config: Option<Value>,
+    history_length: Option<i64>,
+    #[serde(default)]
+    pub(super) return_immediately: bool,
+}
+
+/// Parameters of GetTask, CancelTask and SubscribeToTask.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TaskRequest {
+    pub(super) id: TaskId,
+    history_length: Option<i64>,
+}
+
+/// How much of the history is wanted.
+pub(super) type HistoryLength = Option<usize>;
+
+/// Media types that drydock's artifacts have, or can be read as.
+const OUTPUT_MODES: [&str; 3] = ["text/markdown", "text/plain", "application/json"];
+
+impl SendMessageRequest {
+    pub(super) fn read(params: Value, dialect: Dialect) -> Result<Self, A2aError> {
+        let params = match dialect {
+            Dialect::V1 => params,
+            Dialect::V03 => super::v03::send_from_v03(params),
+        };
+        let params = canonical(params);
+        check_parts(&params["message"])?;
+        let request: Self = parse(params)?;
+        if request.message.message_id.is_empty() {
+            return Err(A2aError::params("message.messageId", "must not be empty"));
+        }
+        request.check_content()?;
+        Ok(request)
+    }
+
+    fn check_content(&self) -> Result<(), A2aError> {
+        let is_file = |content: &PartContent| matches!(content, PartContent::Raw(_) | PartContent::Url(_));
+        if self.message.parts.iter().any(|part| is_file(&part.content)) {
+            return Err(A2aError::ContentTypeNotSupported(
+                "Files and links are not supported; send text or data parts".to_owned(),
+            ));
+        }
+        if self.configuration.task_push_notification_config.is_some() {
+            return Err(A2aError::PushNotificationNotSupported);
+        }
+        let wanted = &self.configuration.accepted_output_modes;
+        if !wanted.is_empty() && !wanted.iter().any(|mode| accepts(mode)) {
+            return Err(A2aError::ContentTypeNotSupported(format!(
+                "None of the accepted output modes can be produced; this agent produces {}",
+                OUTPUT_MODES.join(", ")
+            )));
+        }
+        self.history_length().map(|_| ())
+    }
+
+    pub(super) fn history_length(&self) -> Result<HistoryLength, A2aError> {
+        history_length(self.configuration.history_length, "configuration.historyLength")
+    }
+}
+
+impl TaskRequest {
+    pub(super) fn read(params: Value) -> Result<Self, A2aError> {
+        let request: Self = parse(canonical(params))?;
+        if request.id.as_str().is_empty() {
+            return Err(A2aError::params("id", "must not be empty"));
+        }
+        Ok(request)
+    }
+
+    pub(super) fn history_length(&self) -> Result<HistoryLength, A2aError> {
+        history_length(self.history_length, "historyLength")
+    }
+}
+
+fn history_length(length: Option<i64>, field: &str) -> Result<HistoryLength, A2aError> {
+    length
+        .map(|length| usize::try_from(length).map_err(|_| A2aError::params(field, "must not be negative")))
+        .transpose()
+}
+
+fn accepts(mode: &str) -> bool {
+    let mode = mode.split(';').next().unwrap_or_default().trim();
+    mode == "*/*" || mode == "text/*" || OUTPUT_MODES.iter().any(|ours| ours.eq_ignore_ascii_case(mode))
+}
+
+/// Deserializes parameters; the error names the field.
+fn parse<T: DeserializeOwned>(params: Value) -> Result<T, A2aError> {
+    if !params.is_object() {
+        return Err(A2aError::params("params", "must be an object"));
+    }
+    serde_path_to_error::deserialize(params).map_err(|error| {
+        let field = error.path().to_string();
+        A2aError::params(field.trim_start_matches("."), error.inner().to_string())
+    })
+}
+
+/// A message has at least one part, and a part exactly one content.
+fn check_parts(message: &Value) -> Result<(), A2aError> {
+    let Some(parts) = message.get("parts").and_then(Value::as_array) else { return Ok(()) };
+    if parts.is_empty() {
+        return Err(A2aError::params("message.parts", "at least one part is needed"));
+    }
+    for (index, part) in parts.iter().enumerate() {
+        let contents =
+            ["text", "raw", "url", "data"].iter().filter(|name| part.get(**name).is_some()).count();
+        if contents != 1 {
+            let field = format!("message.parts[{index}]");
+            return Err(A2aError::params(field, "exactly one of text, raw, url and data is needed"));
+        }
+    }
+    Ok(())
+}
+
+/// What ProtoJSON lets a sender write, in one form: `null` is absent, `message_id` is `messageId`, roles may be numbers.
+/// Free content (`data`, `metadata`) stays as it is.
+fn canonical(value: Value) -> Value {
+    match value {
+        Value::Object(object) => {
+            let mut canonical_object = Map::new();
+            for (name, value) in object {
+                let name = camel_case(name);
+                match (name.as_str(), value) {
+                    ("data", value) => drop(canonical_object.insert(name, value)),
+                    (_, Value::Null) => {}
+                    ("metadata", value) => drop(canonical_object.insert(name, value)),
+                    ("role", value) => drop(canonical_object.insert(name, role(value))),
+                    (_, value) => drop(canonical_object.insert(name, canonical(value))),
+                }
+            }
+            Value::Object(canonical_object)
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(canonical).collect()),
+        other => other,
+    }
+}
+
+fn role(value: Value) -> Value {
+    match value.as_u64() {
+        Some(1) => Value::from("ROLE_USER"),
+        Some(2) => Value::from("ROLE_AGENT"),
+        Some(_) | None => value,
+    }
+}
+
+fn camel_case(name: String) -> String {
+    if !name.contains('_') {
+        return name;
+    }
+    let mut words = name.split('_');
+    let mut camel = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let mut letters = word.chars();
+        camel.extend(letters.next().into_iter().flat_map(char::to_uppercase));
+        camel.push_str(letters.as_str());
+    }
+    camel
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case::absent(None, Some(Dialect::V03))]
+    #[case::empty(Some(""), Some(Dialect::V03))]
+    #[case::old(Some("0.3"), Some(Dialect::V03))]
+    #[case::old_with_patch(Some("0.3.0"), Some(Dialect::V03))]
+    #[case::new(Some("1.0"), Some(Dialect::V1))]
+    #[case::new_with_patch(Some("1.0.1"), Some(Dialect::V1))]
+    #[case::later_minor(Some("1.7"), None)]
+    #[case::later_major(Some("2.0"), None)]
+    #[case::major_only(Some("1"), None)]
+    #[case::nonsense(Some("latest"), None)]
+    fn only_major_and_minor_count(#[case] version: Option<&str>, #[case] expected: Option<Dialect>) {
+        assert_eq!(dialect_of(version).ok(), expected);
+    }
+
+    fn message(part: Value) -> Value {
+        json!({ "message": { "messageId": "m", "role": "ROLE_USER", "parts": [part] } })
+    }
+
+    #[rstest]
+    #[case::no_message(json!({}), "message", -32602)]
+    #[case::no_id(json!({ "message": { "role": "ROLE_USER", "parts": [{ "text": "x" }] } }), "messageId", -32602)]
+    #[case::no_parts(json!({ "message": { "messageId": "m", "role": "ROLE_USER" } }), "parts", -32602)]
+    #[case::empty_parts(json!({ "message": { "messageId": "m", "role": "ROLE_USER", "parts": [] } }), "message.parts", -32602)]
+    #[case::wrong_role(json!({ "message": { "messageId": "m", "role": "x", "parts": [{ "text": "x" }] } }), "message.role", -32602)]
+    #[case::two_contents(message(json!({ "text": "x", "url": "y" })), "message.parts[0]", -32602)]
+    #[case::no_content(message(json!({ "metadata": {} })), "message.parts[0]", -32602)]
+    #[case::text_is_a_number(message(json!({ "text": 1 })), "message.parts[0]", -32602)]
+    #[case::a_file(message(json!({ "raw": "aGk=" })), "Files", -32005)]
+    #[case::not_an_object(json!([1]), "params", -32602)]
+    fn wrong_parameters_name_the_field(#[case] params: Value, #[case] named: &str, #[case] code: i32) {
+        let error = SendMessageRequest::read(params, Dialect::V1).unwrap_err();
+        assert_eq!(error.code(), code, "{error}");
+        assert!(error.to_string().contains(named), "{error}");
+    }
+
+    #[test]
+    fn what_protojson_allows_is_understood() {
+        let params = json!({
+            "message": { "message_id": "m", "role": 1, "parts": [{ "text": "x", "metadata": null }], "extensions": null },
+            "configuration": { "return_immediately": true, "history_length": 3 },
+        });
+        let request = SendMessageRequest::read(params, Dialect::V1).unwrap();
+        assert_eq!(request.message.message_id, "m");
+        assert!(request.configuration.return_immediately);
+        assert_eq!(request.history_length(), Ok(Some(3)));
+    }
+
+    #[test]
+    fn free_content_is_not_touched() {
+        let params = message(json!({ "data": { "snake_case": null } }));
+        let request = SendMessageRequest::read(params, Dialect::V1).unwrap();
+        assert_eq!(request.message.parts[0].content, PartContent::Data(json!({ "snake_case": null })));
+    }
+
+    #[rstest]
+    #[case(json!(["text/plain"]), true)]
+    #[case(json!(["image/png", "application/json"]), true)]
+    #[case(json!(["*/*"]), true)]
+    #[case(json!([]), true)]
+    #[case(json!(["image/png"]), false)]
+    fn output_modes_have_to_fit(#[case] modes: Value, #[case] fits: bool) {
+        let mut params = message(json!({ "text": "x" }));
+        params["configuration"] = json!({ "acceptedOutputModes": modes });
+        assert_eq!(SendMessageRequest::read(params, Dialect::V1).is_ok(), fits);
+    }
+}

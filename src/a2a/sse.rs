@@ -1,0 +1,142 @@
+//! The streaming methods: every event of a task as one server-sent event, a JSON-RPC response with the request's id.
+//!
+//! The first event is the task as it is, unless the reader comes back with `Last-Event-ID`: then the stream goes on after
+//! that event, so that nothing is lost and nothing comes twice.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::stream::{self, BoxStream, StreamExt};
+use http::HeaderValue;
+use http::header::CACHE_CONTROL;
+use serde_json::{Value, json};
+
+use super::errors::{A2aError, internal};
+use super::methods::{Caller, start};
+use super::request::{Dialect, Envelope, SendMessageRequest, TaskRequest};
+use super::types::{
+    ContextId, Message, StreamResponse, TaskArtifactUpdateEvent, TaskId, TaskState, TaskStatus,
+    TaskStatusUpdateEvent,
+};
+use super::v03;
+use crate::tasks::{LogEntry, StoredEntry, Subscription, TaskEvent, TaskRunner};
+
+/// A comment is sent this often where nothing else is, so that proxies keep the connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Serves a streaming method. Errors before the first event are for a plain JSON-RPC answer.
+pub(super) async fn serve(
+    envelope: Envelope,
+    dialect: Dialect,
+    runner: &TaskRunner,
+    caller: Caller,
+) -> Result<Response, A2aError> {
+    let (subscription, snapshot) = match envelope.method.as_str() {
+        "SendStreamingMessage" | "message/stream" => {
+            let request = SendMessageRequest::read(envelope.params, dialect)?;
+            (start(request, runner, caller, dialect).await?, true)
+        }
+        _ => subscribe(envelope.params, dialect, runner, &caller).await?,
+    };
+    Ok(respond(frames(subscription, snapshot), envelope.id, dialect))
+}
+
+/// A task that has ended has no stream, except for a reader who missed the end of it.
+async fn subscribe(
+    params: Value,
+    dialect: Dialect,
+    runner: &TaskRunner,
+    caller: &Caller,
+) -> Result<(Subscription, bool), A2aError> {
+    let request = TaskRequest::read(params)?;
+    let after = caller.last_event_id;
+    let subscription = runner.subscribe(&caller.owner, &request.id, after).await?;
+    if subscription.task.status.state.is_terminal() && after.is_none() {
+        let problem = format!("Task {} has ended; read it with GetTask or tasks/get", request.id);
+        return Err(match dialect {
+            Dialect::V1 => A2aError::UnsupportedOperation(problem),
+            Dialect::V03 => A2aError::params("id", problem),
+        });
+    }
+    Ok((subscription, after.is_none()))
+}
+
+/// One event: its number and what it says.
+type Frame = Result<(u64, StreamResponse), A2aError>;
+
+fn frames(subscription: Subscription, snapshot: bool) -> BoxStream<'static, Frame> {
+    let Subscription { task, sequence, events, .. } = subscription;
+    let ids = (task.id.clone(), task.context_id.clone());
+    let first = snapshot.then_some(Ok((sequence, StreamResponse::Task(task))));
+    let rest = events.map(move |stored| match stored {
+        Ok(stored) => Ok((stored.sequence, stream_response(stored, &ids.0, &ids.1))),
+        Err(error) => Err(internal(&error)),
+    });
+    stream::iter(first).chain(rest).boxed()
+}
+
+/// A log entry as a stream shows it.
+fn stream_response(stored: StoredEntry, task_id: &TaskId, context_id: &ContextId) -> StreamResponse {
+    let status_update = |state, message, metadata| {
+        StreamResponse::StatusUpdate(TaskStatusUpdateEvent {
+            task_id: task_id.clone(),
+            context_id: context_id.clone(),
+            status: TaskStatus { state, message, timestamp: stored.at },
+            metadata,
+        })
+    };
+    match stored.entry {
+        LogEntry::Created(task) => StreamResponse::Task(task),
+        LogEntry::Received(_) => status_update(TaskState::Submitted, None, None),
+        LogEntry::Update(TaskEvent::Status { state, message, metadata }) => {
+            let message = message.map(|message| Message {
+                task_id: Some(task_id.clone()),
+                context_id: Some(context_id.clone()),
+                ..message
+            });
+            status_update(state, message, metadata)
+        }
+        LogEntry::Update(TaskEvent::Artifact { artifact, append, last_chunk }) => {
+            StreamResponse::ArtifactUpdate(TaskArtifactUpdateEvent {
+                task_id: task_id.clone(),
+                context_id: context_id.clone(),
+                artifact,
+                append,
+                last_chunk,
+                metadata: None,
+            })
+        }
+    }
+}
+
+fn respond(frames: BoxStream<'static, Frame>, id: Value, dialect: Dialect) -> Response {
+    let events = frames.map(move |frame| Ok::<_, Infallible>(event(frame, &id, dialect)));
+    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+fn event(frame: Frame, id: &Value, dialect: Dialect) -> Event {
+    let (sequence, answer) = match frame
+        .and_then(|(sequence, response)| Ok((sequence, wire(&response, dialect)?)))
+    {
+        Ok((sequence, result)) => (Some(sequence), json!({ "jsonrpc": "2.0", "id": id, "result": result })),
+        Err(error) => (None, super::server::error_value(id, error.into())),
+    };
+    let event = Event::default().data(answer.to_string());
+    match sequence {
+        Some(sequence) => event.id(sequence.to_string()),
+        None => event,
+    }
+}
+
+fn wire(response: &StreamResponse, dialect: Dialect) -> Result<Value, A2aError> {
+    let value = serde_json::to_value(response).map_err(|error| internal(&error))?;
+    Ok(match dialect {
+        Dialect::V1 => value,
+        Dialect::V03 => v03::stream_to_v03(value),
+    })
+}
