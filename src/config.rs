@@ -1,1 +1,110 @@
-//! Settings of a running server. The only reader of the environment (`DRYDOCK_*`, through clap's `env`).
+//! Settings: what the command line and the environment say. The only reader of the environment (`DRYDOCK_*` through
+//! clap, and the variables that say where a user keeps data and whether a terminal wants colours).
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::agent::Budget;
+use crate::cluster::ClusterSource;
+
+/// Which cluster a command works on.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ClusterArgs {
+    /// Recorded cluster instead of a live one: a directory or a .tar.gz
+    #[arg(long, value_name = "PATH", env = "DRYDOCK_BUNDLE", conflicts_with = "context")]
+    pub bundle: Option<PathBuf>,
+    /// Context of the kubeconfig [default: in-cluster service account, else the current context]
+    #[arg(long, value_name = "NAME", env = "DRYDOCK_CONTEXT")]
+    pub context: Option<String>,
+}
+
+impl ClusterArgs {
+    /// The cluster that these arguments mean.
+    pub fn source(&self) -> ClusterSource {
+        match (&self.bundle, &self.context) {
+            (Some(path), _) => ClusterSource::Bundle(path.clone()),
+            (None, Some(context)) => ClusterSource::Context(context.clone()),
+            (None, None) => ClusterSource::Infer,
+        }
+    }
+}
+
+/// Where a server listens and what it may cost.
+#[derive(Debug, Clone, Args)]
+pub struct ServerArgs {
+    /// Port of the A2A server; 0 picks a free one
+    #[arg(long, default_value_t = 9000, env = "DRYDOCK_PORT")]
+    pub port: u16,
+    /// Address to listen on
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1", env = "DRYDOCK_HOST")]
+    pub host: IpAddr,
+    /// Serve beyond this machine although callers are not authenticated
+    #[arg(long, env = "DRYDOCK_ALLOW_UNAUTHENTICATED")]
+    pub allow_unauthenticated: bool,
+    /// URL under which clients reach this server, for the agent card [default: the address it listens on]
+    #[arg(long, value_name = "URL", env = "DRYDOCK_PUBLIC_URL")]
+    pub public_url: Option<String>,
+    /// Agent card to serve instead of the built-in one
+    #[arg(long, value_name = "FILE", env = "DRYDOCK_CARD")]
+    pub card: Option<PathBuf>,
+    /// Tasks that are worked on at the same time; others wait
+    #[arg(long, value_name = "N", default_value_t = 64, env = "DRYDOCK_MAX_CONCURRENT_TASKS")]
+    pub max_concurrent_tasks: usize,
+    /// Time limit of one task, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, env = "DRYDOCK_TASK_TIMEOUT")]
+    pub task_timeout: u64,
+}
+
+impl ServerArgs {
+    /// The budget of one task.
+    pub fn budget(&self) -> Budget {
+        Budget { time: Duration::from_secs(self.task_timeout), ..Budget::default() }
+    }
+
+    /// Refuses a bind that would let everyone on the network in without saying so.
+    pub fn check_exposure(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.host.is_loopback() || self.allow_unauthenticated,
+            "{} is not a loopback address and callers are not authenticated: anyone who reaches it could read this \
+             cluster through drydock. Listen on 127.0.0.1, or say --allow-unauthenticated if something in front of \
+             it checks who calls",
+            self.host
+        );
+        Ok(())
+    }
+}
+
+/// Where tasks are kept when `--data` does not say: `$XDG_DATA_HOME/drydock`, else `~/.local/share/drydock`.
+#[expect(clippy::disallowed_methods, reason = "this module is the reader of the environment")]
+pub fn default_data_dir() -> Option<PathBuf> {
+    let base = std::env::var_os("XDG_DATA_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
+    base.or_else(home).map(|base| base.join("drydock"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        server: ServerArgs,
+    }
+
+    #[rstest]
+    #[case::loopback(&["x", "--host", "127.0.0.1"], true)]
+    #[case::loopback_v6(&["x", "--host", "::1"], true)]
+    #[case::everywhere(&["x", "--host", "0.0.0.0"], false)]
+    #[case::said_aloud(&["x", "--host", "0.0.0.0", "--allow-unauthenticated"], true)]
+    fn a_bind_off_loopback_has_to_be_said_aloud(#[case] arguments: &[&str], #[case] allowed: bool) {
+        let cli = Cli::try_parse_from(arguments).expect("these arguments are right");
+        assert_eq!(cli.server.check_exposure().is_ok(), allowed);
+    }
+}

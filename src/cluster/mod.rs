@@ -3,7 +3,16 @@
 //! There is no trait: everything goes through [`kube::Client`], and a bundle is a tower service that speaks the
 //! Kubernetes API, so one code path is tested, demonstrated and shipped.
 
+mod bundle;
+mod reader;
+pub mod redact;
+mod snapshot;
+
 use std::path::PathBuf;
+
+pub use bundle::{Bundle, BundleApi, BundleResponse, Damaged, Kind};
+pub use reader::{ListQuery, LogQuery, Page};
+pub use snapshot::{Progress, SnapshotLimits, diagnose};
 
 /// Where a cluster is to be found.
 #[derive(Debug, Clone)]

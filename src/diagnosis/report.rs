@@ -33,7 +33,7 @@ pub struct Report {
 }
 
 /// Which cluster a report is about.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReportCluster {
     /// Name.

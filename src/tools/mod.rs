@@ -81,3 +81,13 @@ pub enum ToolError {
     #[error("canceled")]
     Canceled,
 }
+
+/// A set of tools that can be called by name.
+#[async_trait::async_trait]
+pub trait Toolbox: Send + Sync + 'static {
+    /// What is on offer.
+    fn list(&self) -> Vec<ToolSpec>;
+
+    /// Calls a tool. Whatever goes wrong is in the outcome.
+    async fn call(&self, name: &str, arguments: Value, cx: &ToolContext) -> ToolOutcome;
+}
