@@ -1,0 +1,129 @@
+//! Performs what the investigation asks for: the model's stream, the tools side by side, the clock, cancellation.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream, FuturesUnordered};
+use futures::{FutureExt, StreamExt};
+
+use crate::a2a::types::{Message, PartContent, Role};
+use crate::cluster::Cluster;
+use crate::model::{Model, ModelDelta, ModelError, ToolCall, Turn};
+use crate::tasks::{AgentExecutor, ExecutionRequest, TaskEvent};
+use crate::tools::{ToolContext, Toolbox};
+
+use super::budget::Budget;
+use super::investigation::{Effect, Input, Investigation};
+
+/// The agent behind the tasks of one cluster.
+#[derive(Clone)]
+pub struct Agent {
+    model: Arc<dyn Model>,
+    toolbox: Arc<dyn Toolbox>,
+    cluster: Cluster,
+    budget: Budget,
+}
+
+/// Upper bound of one tool outcome, in bytes.
+const TOOL_OUTCOME_BYTES: usize = 2 << 20;
+
+impl Agent {
+    /// An agent that asks `model` and works with `toolbox` on `cluster`.
+    pub fn new(model: Arc<dyn Model>, toolbox: Arc<dyn Toolbox>, cluster: Cluster, budget: Budget) -> Self {
+        Self { model, toolbox, cluster, budget }
+    }
+
+    fn call(&self, call: ToolCall, cx: ToolContext) -> BoxFuture<'static, Input> {
+        let toolbox = Arc::clone(&self.toolbox);
+        async move {
+            let started = Instant::now();
+            let outcome = toolbox.call(&call.name, call.arguments, &cx).await;
+            let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            Input::ToolFinished { call_id: call.id, outcome, duration_ms }
+        }
+        .boxed()
+    }
+}
+
+impl AgentExecutor for Agent {
+    fn execute(&self, request: ExecutionRequest) -> BoxStream<'static, TaskEvent> {
+        let agent = self.clone();
+        async_stream::stream! {
+            let cx = ToolContext {
+                cluster: agent.cluster.clone(),
+                cancellation: request.cancellation.child_token(),
+                max_bytes: TOOL_OUTCOME_BYTES,
+            };
+            let _stops_tools_when_dropped = cx.cancellation.clone().drop_guard();
+            let deadline = tokio::time::sleep(agent.budget.time);
+            tokio::pin!(deadline);
+            let mut turn: BoxStream<'static, Input> = stream::pending().boxed();
+            let mut tools = FuturesUnordered::new();
+            let (mut investigation, mut effects) =
+                Investigation::begin(conversation(&request), agent.toolbox.list(), agent.budget);
+            loop {
+                for effect in effects {
+                    match effect {
+                        Effect::Emit(event) => yield event,
+                        Effect::AskModel(ask) => turn = model_inputs(agent.model.converse(ask)),
+                        Effect::CallTool(call) => tools.push(agent.call(call, cx.clone())),
+                        Effect::Finish(_) => return,
+                    }
+                }
+                let input = tokio::select! {
+                    biased;
+                    () = request.cancellation.cancelled() => Input::Cancelled,
+                    () = &mut deadline => Input::TimeSpent,
+                    Some(input) = tools.next(), if !tools.is_empty() => input,
+                    Some(input) = turn.next() => input,
+                };
+                effects = investigation.handle(input);
+            }
+        }
+        .boxed()
+    }
+}
+
+/// The model's stream as inputs; an early end is a failure, and after the end of the turn nothing comes.
+fn model_inputs(deltas: BoxStream<'static, Result<ModelDelta, ModelError>>) -> BoxStream<'static, Input> {
+    let cut_off = ModelError::Unavailable("its answer broke off".to_owned());
+    let inputs = deltas
+        .map(|delta| match delta {
+            Ok(delta) => Input::ModelDelta(delta),
+            Err(error) => Input::ModelFailed(error),
+        })
+        .chain(stream::iter([Input::ModelFailed(cut_off)]));
+    let until_end = inputs.scan(false, |ended, input| {
+        let pass = (!*ended).then_some(input);
+        *ended |= matches!(pass, Some(Input::ModelDelta(ModelDelta::Done) | Input::ModelFailed(_)));
+        std::future::ready(pass)
+    });
+    until_end.chain(stream::pending()).boxed()
+}
+
+/// The messages exchanged so far, as turns of the model's conversation.
+fn conversation(request: &ExecutionRequest) -> Vec<Turn> {
+    let mut turns: Vec<Turn> = request.task.history.iter().map(turn_of).collect();
+    if request.task.history.last().map(|last| &last.message_id) != Some(&request.message.message_id) {
+        turns.push(turn_of(&request.message));
+    }
+    turns
+}
+
+fn turn_of(message: &Message) -> Turn {
+    match message.role {
+        Role::Agent => Turn::Model { text: message.text(), tool_calls: Vec::new() },
+        Role::User => Turn::User {
+            text: message.text(),
+            data: message
+                .parts
+                .iter()
+                .filter_map(|part| match &part.content {
+                    PartContent::Data(value) => Some(value.clone()),
+                    PartContent::Text(_) | PartContent::Raw(_) | PartContent::Url(_) => None,
+                })
+                .collect(),
+        },
+    }
+}

@@ -1,0 +1,177 @@
+use rstest::rstest;
+
+use super::*;
+use crate::model::{ToolResult, Turn};
+use crate::tools::{ToolOutcome, ToolSpec};
+
+const TOOLS: &[&str] =
+    &["diagnose_cluster", "list_k8s_resources", "get_pod_logs", "get_k8s_events", "list_api_versions"];
+
+/// Plays a whole conversation against a small cluster: what was called, and the answer.
+fn play(text: &str) -> (Vec<ToolCall>, String) {
+    let mut conversation = vec![Turn::User { text: text.to_owned(), data: Vec::new() }];
+    let mut all = Vec::new();
+    for _ in 0..10 {
+        let request = ConverseRequest { conversation: conversation.clone(), tools: specs() };
+        let deltas = turn(&request);
+        let calls: Vec<ToolCall> = deltas
+            .iter()
+            .filter_map(|delta| match delta {
+                ModelDelta::ToolCall(call) => Some(call.clone()),
+                ModelDelta::Text(_) | ModelDelta::Done => None,
+            })
+            .collect();
+        if calls.is_empty() {
+            return (all, text_of(&deltas));
+        }
+        all.extend(calls.clone());
+        conversation.push(Turn::Model { text: String::new(), tool_calls: calls.clone() });
+        let results = calls.into_iter().map(|call| ToolResult { outcome: answer_of(&call), call }).collect();
+        conversation.push(Turn::Tools(results));
+    }
+    panic!("the runbook does not come to an end: {all:#?}");
+}
+
+fn text_of(deltas: &[ModelDelta]) -> String {
+    deltas
+        .iter()
+        .filter_map(|delta| match delta {
+            ModelDelta::Text(text) => Some(text.as_str()),
+            ModelDelta::ToolCall(_) | ModelDelta::Done => None,
+        })
+        .collect()
+}
+
+fn specs() -> Vec<ToolSpec> {
+    TOOLS.iter().map(|name| ToolSpec { name, description: "", input_schema: json!({}) }).collect()
+}
+
+/// The cluster: namespaces shop and bank; in shop the Deployment catalog is broken, cart is well; bank has ledger-sync.
+fn answer_of(call: &ToolCall) -> ToolOutcome {
+    let item = |kind: &str, namespace: Option<&str>, name: &str| json!({ "kind": kind, "namespace": namespace, "name": name });
+    let items = |items: Vec<Value>| outcome(json!({ "items": items }), "a table");
+    match (call.name.as_str(), call.arguments["kind"].as_str().unwrap_or_default()) {
+        ("diagnose_cluster", _) => outcome(report(), "a report"),
+        ("list_k8s_resources", "namespaces") => {
+            items(vec![item("Namespace", None, "shop"), item("Namespace", None, "bank")])
+        }
+        ("list_k8s_resources", "deployments") => items(vec![
+            item("Deployment", Some("shop"), "catalog"),
+            item("Deployment", Some("shop"), "cart"),
+            item("Deployment", Some("bank"), "ledger-sync"),
+        ]),
+        ("list_k8s_resources", "pods") => items(vec![
+            json!({ "kind": "Pod", "namespace": "shop", "name": "catalog-7d9c-x1", "ready": "1/1", "restarts": 0 }),
+            json!({ "kind": "Pod", "namespace": "shop", "name": "catalog-85f4-x2", "ready": "0/1", "restarts": 7 }),
+        ]),
+        ("list_k8s_resources", _) => items(Vec::new()),
+        ("get_pod_logs", _) => outcome(json!({}), "panic: no database"),
+        ("get_k8s_events", _) => outcome(json!({}), "Back-off pulling image"),
+        (_, _) => outcome(json!({}), "something"),
+    }
+}
+
+fn outcome(structured: Value, text: &str) -> ToolOutcome {
+    ToolOutcome { is_error: false, structured, text: text.to_owned(), truncated: false }
+}
+
+fn report() -> Value {
+    let catalog =
+        json!({ "apiVersion": "apps/v1", "kind": "Deployment", "namespace": "shop", "name": "catalog" });
+    json!({
+        "schema": "drydock.report/v1",
+        "cluster": { "name": "test", "version": null, "region": null, "source": "bundle", "capturedAt": null },
+        "scope": {}, "startedAt": "2026-01-01T00:00:00Z", "durationMs": 1, "verdict": "failing",
+        "findings": [{
+            "id": "F1", "rule": "image-not-found", "severity": "critical", "title": "catalog cannot pull its image",
+            "summary": "The tag does not exist.", "object": catalog, "rootCause": true, "confidence": "certain",
+            "causedBy": [], "affects": [], "remediation": [], "fingerprint": "abc",
+            "evidence": [{ "id": "E1", "kind": "event", "text": "not found",
+                "object": { "apiVersion": "v1", "kind": "Pod", "namespace": "shop", "name": "catalog-85f4-x2" } }],
+        }],
+        "rootCauses": ["F1"], "coverage": { "read": [], "missing": [] }, "notes": [],
+    })
+}
+
+fn diagnoses(calls: &[ToolCall]) -> Vec<Value> {
+    calls.iter().filter(|call| call.name == "diagnose_cluster").map(|call| call.arguments.clone()).collect()
+}
+
+#[test]
+fn a_general_question_takes_one_diagnosis_of_everything() {
+    let (calls, answer) = play("Is anything wrong?");
+    assert_eq!(calls.len(), 1);
+    assert_eq!(diagnoses(&calls), [json!({})]);
+    assert!(!answer.is_empty());
+}
+
+#[rstest]
+#[case::a_plain_name_that_is_in_trouble("Why is catalog down?", "catalog", "shop")]
+#[case::a_plain_name_that_is_well("How is cart?", "cart", "shop")]
+#[case::a_name_with_a_hyphen("Why does ledger-sync not start?", "ledger-sync", "bank")]
+#[case::a_name_with_its_kind("explain deploy/cart", "cart", "shop")]
+#[case::korean("catalog가 왜 안 되나요?", "catalog", "shop")]
+fn a_question_about_an_object_ends_with_a_diagnosis_of_it(
+    #[case] text: &str,
+    #[case] name: &str,
+    #[case] namespace: &str,
+) {
+    let (calls, _) = play(text);
+    let expected = json!({ "kind": "Deployment", "name": name, "namespace": namespace });
+    assert_eq!(diagnoses(&calls).last(), Some(&expected));
+}
+
+#[rstest]
+#[case::said_to_be_one("What is wrong in the shop namespace?")]
+#[case::found_to_be_one("The shop site is down, why?")]
+fn a_question_about_a_namespace_is_answered_for_it(#[case] text: &str) {
+    let (calls, _) = play(text);
+    assert_eq!(diagnoses(&calls).last(), Some(&json!({ "namespaces": ["shop"] })));
+}
+
+#[test]
+fn two_names_widen_the_diagnosis_to_their_namespaces() {
+    let (calls, _) = play("cart cannot reach ledger-sync");
+    assert_eq!(diagnoses(&calls).last(), Some(&json!({ "namespaces": ["bank", "shop"] })));
+}
+
+#[test]
+fn a_name_that_is_nowhere_is_said_so() {
+    let (calls, answer) = play("Why is no-such-thing failing?");
+    assert_eq!(diagnoses(&calls).len(), 1);
+    assert!(answer.starts_with("There is no workload, service or pod named `no-such-thing`"), "{answer}");
+}
+
+#[test]
+fn logs_come_from_the_pod_that_is_not_ready_and_from_before_its_restart() {
+    let (calls, answer) = play("Show me the logs of catalog");
+    let log = calls.iter().find(|call| call.name == "get_pod_logs").expect("a log is read");
+    assert_eq!(log.arguments["pod_name"], "catalog-85f4-x2");
+    assert_eq!(log.arguments["previous"], true);
+    assert!(answer.contains("panic: no database"));
+}
+
+#[rstest]
+#[case::pods("list the pods in namespace shop", "pods", "Pods in `shop`")]
+#[case::nodes("are the nodes fine?", "nodes", "## Nodes")]
+#[case::rollouts("rollout status?", "statefulsets", "Workloads in all namespaces")]
+fn lists_are_shown(#[case] text: &str, #[case] kind: &str, #[case] title: &str) {
+    let (calls, answer) = play(text);
+    assert!(calls.iter().any(|call| call.arguments["kind"] == kind), "{calls:#?}");
+    assert!(answer.contains(title), "{answer}");
+}
+
+#[test]
+fn events_of_an_object_are_asked_for_by_its_name() {
+    let (calls, answer) = play("events of catalog");
+    let events = calls.iter().find(|call| call.name == "get_k8s_events").expect("events are read");
+    assert_eq!(events.arguments["name"], "catalog");
+    assert!(answer.contains("Back-off pulling image"));
+}
+
+#[test]
+fn without_tools_it_answers_from_what_it_has() {
+    let conversation = vec![Turn::User { text: "Is anything wrong?".to_owned(), data: Vec::new() }];
+    let answer = text_of(&turn(&ConverseRequest { conversation, tools: Vec::new() }));
+    assert!(answer.contains("could not be diagnosed"));
+}
