@@ -1,9 +1,11 @@
 //! The snapshot, indexed once: objects by kind and name, owners and their children, events, logs, pods taken apart.
 
 mod event;
+mod nearest;
 mod object;
 mod pod;
 pub(crate) mod quantity;
+mod references;
 pub(crate) mod selector;
 
 use std::collections::{HashMap, HashSet};
@@ -11,8 +13,10 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value};
 
 pub(crate) use event::KubeEvent;
+pub(crate) use nearest::nearest;
 pub(crate) use object::{Key, Object, Read, reference};
 pub(crate) use pod::{Container, ContainerRole, Pod, Workload};
+pub(crate) use references::{Place, Reference, references};
 
 use super::snapshot::{LogRef, READ_KINDS, Snapshot};
 
