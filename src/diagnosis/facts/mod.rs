@@ -18,7 +18,7 @@ pub(crate) use object::{Key, Object, Read, reference};
 pub(crate) use pod::{Container, ContainerRole, Pod, Workload};
 pub(crate) use references::{Place, Reference, references};
 
-use super::snapshot::{LogRef, READ_KINDS, Snapshot};
+use super::snapshot::{ContainerLog, LogRef, READ_KINDS, Snapshot};
 
 /// Kind, namespace, name.
 type Name<'a> = (&'a str, &'a str, &'a str);
@@ -140,6 +140,11 @@ impl<'a> Facts<'a> {
             previous,
         };
         self.logs.get(&of).copied()
+    }
+
+    /// Every log that was read.
+    pub(crate) fn logs(&self) -> &'a [ContainerLog] {
+        &self.snapshot.logs
     }
 
     pub(crate) fn pods(&self) -> &[Pod<'a>] {

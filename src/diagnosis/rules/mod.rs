@@ -3,12 +3,17 @@
 //! A pod's trouble is classified once (`pods`), so that no two rules claim the same one; pods of one workload with the
 //! same trouble become one finding about the workload. Everything else (services, storage, nodes, …) looks at its own objects.
 
+mod admission;
 mod config;
 mod crashes;
 mod images;
 mod kubectl;
+mod links;
 mod pods;
 mod probes;
+mod rbac;
+mod revisions;
+mod services;
 
 use super::draft::Draft;
 use super::facts::Facts;
@@ -65,12 +70,34 @@ pub const RULES: &[RuleInfo] = &[
     rule("probe-wrong-scheme", "a probe speaks HTTP to HTTPS, or the other way round"),
     rule("probe-timeout", "a probe gets no answer in time"),
     rule("readiness-failing", "the readiness probe fails"),
+    rule("quota-exceeded", "a ResourceQuota is used up, and pods cannot be created"),
+    rule("quota-needs-resources", "a ResourceQuota demands resources that pods do not state"),
+    rule("limit-range-violated", "pods ask for resources outside of a LimitRange"),
+    rule("pod-security-violation", "Pod Security of the namespace forbids the pods"),
+    rule("service-account-missing", "a ServiceAccount that pods name does not exist"),
+    rule("priority-class-missing", "a PriorityClass that pods name does not exist"),
+    rule("runtime-class-missing", "a RuntimeClass that pods name does not exist"),
+    rule("admission-webhook-unavailable", "an admission webhook cannot be asked, and objects are refused"),
+    rule("admission-webhook-timeout", "an admission webhook does not answer in time"),
+    rule("admission-webhook-tls", "the certificate of an admission webhook is not accepted"),
+    rule("policy-denied", "an admission policy denies the pods"),
+    rule("namespace-terminating", "the namespace is being deleted, and nothing can be created in it"),
+    rule("pod-creation-refused", "the API server refuses the pods for another reason"),
+    rule("rbac-wrong-subject", "a binding gives the right that is missing to another account"),
+    rule("rbac-role-missing", "a binding names a role that does not exist"),
+    rule("rbac-wrong-scope", "a binding gives the right in another namespace only"),
+    rule("rbac-role-lacks", "the role of an account does not have the right that it needs"),
+    rule("rbac-not-bound", "an account needs a right that no binding gives it"),
+    rule("rbac-default-account", "pods run as the account default, another one has the right"),
 ];
 
 /// Lets every rule look.
 pub(super) fn run(facts: &Facts<'_>) -> Vec<Draft> {
     let mut drafts = Vec::new();
     pods::check(facts, &mut drafts);
+    rbac::check(facts, &mut drafts);
+    admission::check(facts, &mut drafts);
+    services::check(facts, &mut drafts);
     drafts
 }
 
