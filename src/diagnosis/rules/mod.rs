@@ -5,8 +5,10 @@
 
 mod config;
 mod crashes;
+mod dependencies;
 mod images;
 mod kubectl;
+mod logs;
 mod pods;
 mod probes;
 
