@@ -224,7 +224,7 @@ fn by_log<'a>(facts: &Facts<'a>, group: &Group<'_, 'a>, container: &Container<'a
     let dependency = telling
         .filter(|telling| is_about_a_peer(telling))
         .and_then(|telling| dependencies::of_line(facts, pod.object.namespace(), telling.line));
-    let verdict = verdict(facts, container, end, telling, dependency.as_ref());
+    let verdict = verdict(facts, end, telling, dependency.as_ref());
     let is_init = container.role == ContainerRole::Init;
     let rule = if is_init { "init-container-fails" } else { verdict.rule };
     let which = if is_init {
@@ -281,7 +281,6 @@ fn explanations(
 
 fn verdict(
     facts: &Facts<'_>,
-    container: &Container<'_>,
     end: &End<'_>,
     telling: Option<Telling<'_>>,
     dependency: Option<&Dependency>,

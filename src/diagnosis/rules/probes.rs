@@ -1,5 +1,7 @@
 //! Containers that run and are not ready, and those that are killed by their probes (FAILURES F, E10, E11).
 
+use std::sync::LazyLock;
+
 use regex::Regex;
 use serde_json::Value;
 
@@ -196,12 +198,17 @@ fn declared_ports(container: &Container<'_>) -> Vec<i64> {
     container.spec.list("/ports").iter().filter_map(|port| port.int("/containerPort")).collect()
 }
 
-/// The port that the log says the program listens on, and whether on the loopback address only.
-fn listening<'a>(facts: &Facts<'a>, group: &Group<'_, 'a>, container: &Container<'a>) -> Option<(i64, bool)> {
-    let pattern = Regex::new(
+/// What programs say when they listen: the address, if any, and the port.
+static LISTENS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
         r"(?i)(?:listen\w*|serving|started|running|bound|ready)\b.{0,60}?(?:(127\.0\.0\.1|localhost|0\.0\.0\.0|\[?::1?\]?|[\w.-]+)?:|port[ =:]+)(\d{2,5})\b",
     )
-    .ok()?;
+    .ok()
+});
+
+/// The port that the log says the program listens on, and whether on the loopback address only.
+fn listening<'a>(facts: &Facts<'a>, group: &Group<'_, 'a>, container: &Container<'a>) -> Option<(i64, bool)> {
+    let pattern = LISTENS.as_ref()?;
     let logs = group.cases.iter().flat_map(|case| {
         [false, true]
             .into_iter()
