@@ -8,7 +8,7 @@ use crate::diagnosis::facts::{Container, ContainerRole, Facts, Key, KubeEvent, P
 use crate::diagnosis::report::{Evidence, Severity};
 use crate::diagnosis::snapshot::LogRef;
 
-use super::{config, crashes, images, probes};
+use super::{config, crashes, images, probes, sandbox};
 
 /// A pod that has not got beyond `ContainerCreating` is given this long, in seconds, before silence counts as trouble.
 const CREATION_GRACE: i64 = 120;
@@ -65,6 +65,7 @@ pub(super) fn check<'a>(facts: &Facts<'a>, drafts: &mut Vec<Draft>) {
     let cases = cases(facts);
     let of = |trouble: Trouble| grouped(cases.iter().filter(|case| case.trouble == trouble).cloned());
     config::check(facts, &of(Trouble::Config), &of(Trouble::Creating), drafts);
+    drafts.extend(of(Trouble::Creating).iter().filter_map(|group| sandbox::check(facts, group)));
     drafts.extend(of(Trouble::Image).iter().map(|group| images::check(facts, group)));
     drafts.extend(of(Trouble::Start).iter().map(|group| crashes::check_start(facts, group)));
     drafts.extend(of(Trouble::Crash).iter().map(|group| crashes::check(facts, group)));
