@@ -6,13 +6,18 @@
 mod admission;
 mod config;
 mod crashes;
+mod dependencies;
 mod images;
+mod ingress;
 mod kubectl;
 mod links;
+mod load_balancers;
+mod logs;
 mod pods;
 mod probes;
 mod rbac;
 mod revisions;
+mod sandbox;
 mod services;
 
 use super::draft::Draft;
@@ -69,6 +74,7 @@ pub const RULES: &[RuleInfo] = &[
     rule("probe-wrong-path", "a probe asks for a path that does not exist"),
     rule("probe-wrong-scheme", "a probe speaks HTTP to HTTPS, or the other way round"),
     rule("probe-timeout", "a probe gets no answer in time"),
+    rule("pod-sandbox-failed", "the network or runtime of a pod cannot be set up"),
     rule("readiness-failing", "the readiness probe fails"),
     rule("quota-exceeded", "a ResourceQuota is used up, and pods cannot be created"),
     rule("quota-needs-resources", "a ResourceQuota demands resources that pods do not state"),
@@ -88,6 +94,17 @@ pub const RULES: &[RuleInfo] = &[
     rule("rbac-wrong-scope", "a binding gives the right in another namespace only"),
     rule("rbac-role-lacks", "the role of an account does not have the right that it needs"),
     rule("rbac-not-bound", "an account needs a right that no binding gives it"),
+    rule("service-selector-mismatch", "a Service's selector matches no pods"),
+    rule("service-selector-too-broad", "a Service also selects pods that do not have its port"),
+    rule("service-target-port-undefined", "a Service forwards to a port name that no container has"),
+    rule("service-target-port-wrong", "a Service forwards to a port on which nothing listens"),
+    rule("service-without-endpoints", "nothing behind a Service is ready"),
+    rule("scaled-to-zero", "a Service points to a workload that is scaled to zero"),
+    rule("ingress-class-missing", "no ingress controller takes an Ingress, because of its class"),
+    rule("ingress-backend-missing", "an Ingress routes to a Service or port that does not exist"),
+    rule("ingress-tls-secret-missing", "the TLS secret of an Ingress does not exist or is none"),
+    rule("ingress-backend-down", "nothing answers behind an Ingress"),
+    rule("load-balancer-failed", "the load balancer of a Service or Ingress cannot be made"),
     rule("rbac-default-account", "pods run as the account default, another one has the right"),
 ];
 
@@ -98,6 +115,8 @@ pub(super) fn run(facts: &Facts<'_>) -> Vec<Draft> {
     rbac::check(facts, &mut drafts);
     admission::check(facts, &mut drafts);
     services::check(facts, &mut drafts);
+    ingress::check(facts, &mut drafts);
+    load_balancers::check(facts, &mut drafts);
     drafts
 }
 

@@ -19,7 +19,8 @@ pub(super) use backing::Backing;
 
 pub(super) fn check(facts: &Facts<'_>, drafts: &mut Vec<Draft>) {
     let services = facts.all("Service").iter();
-    let backings: Vec<Backing<'_, '_>> = services.filter_map(|service| Backing::of(facts, *service)).collect();
+    let backings: Vec<Backing<'_, '_>> =
+        services.filter_map(|service| Backing::of(facts, *service)).collect();
     zero::check(facts, &backings, drafts);
     for backing in &backings {
         drafts.extend(fault(facts, backing, drafts));
@@ -35,7 +36,7 @@ fn fault(facts: &Facts<'_>, backing: &Backing<'_, '_>, drafts: &[Draft]) -> Opti
         return selectors::matches_nothing(facts, backing, drafts);
     }
     let port = ports::undefined(facts, backing).or_else(|| ports::unheard(facts, backing, drafts));
-    port.or_else(|| selectors::matches_too_much(facts, backing))
+    port.or_else(|| selectors::matches_too_much(backing))
 }
 
 /// Nothing of it is ready, and it is known why.

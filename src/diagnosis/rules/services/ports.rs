@@ -67,14 +67,13 @@ pub(super) fn undefined(facts: &Facts<'_>, backing: &Backing<'_, '_>) -> Option<
     let index = *missing.first()?;
     let name = ports[index].text("/targetPort");
     let all = missing.len() == ports.len();
-    let severity = match (all, all || is_routed(facts, service, &ports[index])) {
+    let severity = match (all, is_routed(facts, service, &ports[index])) {
         (true, _) => Severity::Critical,
         (false, true) => Severity::Warning,
         (false, false) => Severity::Info,
     };
     let known: Vec<Declared<'_>> = backing.pods.iter().flat_map(|pod| declared(pod)).collect();
-    let title =
-        format!("Service {}: no container of its pods has a port named {name}", service.name());
+    let title = format!("Service {}: no container of its pods has a port named {name}", service.name());
     let pod = backing.pods.first()?;
     Some(
         Draft::new("service-target-port-undefined", severity, service.reference(), title)
@@ -165,17 +164,14 @@ pub(super) fn unheard(facts: &Facts<'_>, backing: &Backing<'_, '_>, drafts: &[Dr
     if backing.is_headless() || silent || is_known(number) || probed.contains(&number) {
         return None;
     }
-    let suffers = drafts.iter().any(|draft| draft.explained_by.contains(&backing.key()));
+    let suffers = usage::has_sufferer(&backing.key(), drafts);
     let listens = probed.iter().any(|port| is_known(*port)) || is_logged(facts, &ready, &known);
     let (severity, confidence) = match (suffers, listens) {
         (false, false) => (Severity::Info, Confidence::Possible),
         (true, _) | (false, true) => (Severity::Critical, Confidence::Likely),
     };
-    let title = format!(
-        "Service {} forwards to port {number}, its pods listen on {}",
-        service.name(),
-        shown(&known)
-    );
+    let title =
+        format!("Service {} forwards to port {number}, its pods listen on {}", service.name(), shown(&known));
     let users = usage::users(facts, service, drafts);
     Some(
         Draft::new("service-target-port-wrong", severity, service.reference(), title)
@@ -189,27 +185,26 @@ pub(super) fn unheard(facts: &Facts<'_>, backing: &Backing<'_, '_>, drafts: &[Dr
             .evidence(draft::field(service, "/spec/ports/0"))
             .evidence(ready.first().map(|pod| ports_evidence(pod)).unwrap_or_default())
             .evidence(users.into_iter().filter_map(|user| user.evidence).take(2))
-            .breaks([backing.key()])
+            .breaks((severity == Severity::Critical).then(|| backing.key()))
             .remedies(meant(&known, "").map(|port| retarget(service, 0, &port))),
     )
 }
 
-/// The ports that probes of a ready pod ask, by number.
+/// The ports that probes of a pod ask, by number.
 fn probed(pod: &Pod<'_>) -> Vec<i64> {
-    let running = pod.containers.iter().filter(|container| container.role != ContainerRole::Init);
-    let probes = ["readinessProbe", "livenessProbe", "startupProbe"];
-    let places = ["httpGet", "tcpSocket", "grpc"];
-    running
-        .flat_map(|container| {
-            let ports = probes.iter().flat_map(move |probe| {
-                places.iter().filter_map(move |place| container.spec.pointer(&format!("/{probe}/{place}/port")))
-            });
-            ports.filter_map(|port| match port {
-                Value::String(name) => declared(pod).iter().find(|port| port.name == name).map(|port| port.number),
-                port => port.as_i64(),
-            })
-        })
-        .collect()
+    let mut ports = Vec::new();
+    for container in pod.containers.iter().filter(|container| container.role != ContainerRole::Init) {
+        for probe in ["readinessProbe", "livenessProbe", "startupProbe"] {
+            let places = ["httpGet", "tcpSocket", "grpc"].map(|place| format!("/{probe}/{place}/port"));
+            ports.extend(places.iter().filter_map(|pointer| container.spec.pointer(pointer)));
+        }
+    }
+    let known = declared(pod);
+    let number = |port: &Value| match port {
+        Value::String(name) => known.iter().find(|port| port.name == name).map(|port| port.number),
+        port => port.as_i64(),
+    };
+    ports.into_iter().filter_map(number).collect()
 }
 
 /// A log says that one of the declared ports is listened on.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::diagnosis::draft::{self, Draft, absent, change, sh};
-use crate::diagnosis::facts::{Facts, Key, Read, Workload, nearest, selector};
+use crate::diagnosis::facts::{Facts, Key, Workload, nearest, selector};
 use crate::diagnosis::report::{Confidence, Remediation, Risk, Severity};
 use crate::diagnosis::rules::kubectl;
 
@@ -20,21 +20,29 @@ struct Candidate<'a> {
     score: usize,
 }
 
-pub(super) fn matches_nothing(facts: &Facts<'_>, backing: &Backing<'_, '_>, drafts: &[Draft]) -> Option<Draft> {
+pub(super) fn matches_nothing(
+    facts: &Facts<'_>,
+    backing: &Backing<'_, '_>,
+    drafts: &[Draft],
+) -> Option<Draft> {
     if backing.is_served(facts) {
         return None;
     }
     let service = backing.service;
     let candidate = candidates(facts, backing).into_iter().max_by_key(|candidate| candidate.score);
     let users = usage::users(facts, service, drafts);
-    let is_fault = !users.is_empty()
-        || candidate.as_ref().is_some_and(|candidate| is_meant(facts, backing, candidate));
+    let is_fault =
+        !users.is_empty() || candidate.as_ref().is_some_and(|candidate| is_meant(facts, backing, candidate));
     let severity = if is_fault { Severity::Critical } else { Severity::Info };
     let written = selector::show_map(backing.selector);
-    let nearest = candidate.as_ref().map_or(
-        " Nothing in the namespace has similar labels.".to_owned(),
-        |candidate| format!(" The nearest are those of {}: {}.", name(&candidate.workload), differences(backing, candidate)),
-    );
+    let nearest =
+        candidate.as_ref().map_or(" Nothing in the namespace has similar labels.".to_owned(), |candidate| {
+            format!(
+                " The nearest are those of {}: {}.",
+                name(&candidate.workload),
+                differences(backing, candidate)
+            )
+        });
     let title = match &candidate {
         Some(candidate) => format!(
             "Service {} selects no pods: {} ({})",
@@ -56,7 +64,7 @@ pub(super) fn matches_nothing(facts: &Facts<'_>, backing: &Backing<'_, '_>, draf
             .evidence(candidate.as_ref().and_then(labels_evidence))
             .evidence([absent(service.reference(), format!("no pod in namespace {} has the labels {written}", service.namespace()))])
             .evidence(users.into_iter().filter_map(|user| user.evidence).take(2))
-            .breaks([backing.key()])
+            .breaks(is_fault.then(|| backing.key()))
             .remedies(candidate.map(|candidate| correct(backing, &candidate))),
     )
 }
@@ -125,7 +133,8 @@ fn is_meant(facts: &Facts<'_>, backing: &Backing<'_, '_>, candidate: &Candidate<
 
 /// `it wants app=web, the pods have app=www`.
 fn differences(backing: &Backing<'_, '_>, candidate: &Candidate<'_>) -> String {
-    let differing = backing.selector.iter().filter(|(key, wanted)| candidate.labels.get(*key) != Some(wanted));
+    let differing =
+        backing.selector.iter().filter(|(key, wanted)| candidate.labels.get(*key) != Some(wanted));
     let parts: Vec<String> = differing
         .map(|(key, wanted)| {
             let wanted = wanted.as_str().unwrap_or_default();
@@ -151,7 +160,8 @@ fn correct(backing: &Backing<'_, '_>, candidate: &Candidate<'_>) -> Remediation 
         .filter_map(|key| Some((key.clone(), candidate.labels.get(key)?.clone())))
         .collect();
     if right.is_empty() {
-        let own = candidate.workload.object.and_then(|object| object.value().pointer("/spec/selector/matchLabels"));
+        let own =
+            candidate.workload.object.and_then(|object| object.value().pointer("/spec/selector/matchLabels"));
         right = own.and_then(Value::as_object).unwrap_or(candidate.labels).clone();
     }
     let set = |selector: &Map<String, Value>| {
@@ -168,7 +178,7 @@ fn correct(backing: &Backing<'_, '_>, candidate: &Candidate<'_>) -> Remediation 
 }
 
 /// Pods of different programs behind one Service, and some of them do not have the port.
-pub(super) fn matches_too_much(facts: &Facts<'_>, backing: &Backing<'_, '_>) -> Option<Draft> {
+pub(super) fn matches_too_much(backing: &Backing<'_, '_>) -> Option<Draft> {
     let service = backing.service;
     let target = super::ports::only_number(service)?;
     let mut owners: BTreeMap<Key, (&Workload<'_>, bool, bool)> = BTreeMap::new();
@@ -182,7 +192,7 @@ pub(super) fn matches_too_much(facts: &Facts<'_>, backing: &Backing<'_, '_>) -> 
     let strangers: Vec<&Workload<'_>> =
         wrong.iter().filter(|(_, _, declares)| *declares).map(|(workload, ..)| *workload).collect();
     let (Some((meant, ..)), Some(stranger)) = (right.first(), strangers.first()) else { return None };
-    if backing.is_headless() || facts.all_in("Service", service.namespace()).count() < 2 {
+    if backing.is_headless() {
         return None;
     }
     let written = selector::show_map(backing.selector);
@@ -217,7 +227,10 @@ fn narrow(backing: &Backing<'_, '_>, meant: &Workload<'_>) -> Option<Remediation
     };
     Some(change(
         format!("Select the pods of {} only", self::name(meant)),
-        format!("kubectl -n {namespace} get pods --show-labels -l {}", sh(&selector::show_map(backing.selector))),
+        format!(
+            "kubectl -n {namespace} get pods --show-labels -l {}",
+            sh(&selector::show_map(backing.selector))
+        ),
         set(own),
         set(backing.selector),
         format!("kubectl -n {namespace} get endpoints {name}"),

@@ -42,8 +42,11 @@ fn api_services(facts: &Facts<'_>, service: Object<'_>) -> Vec<User> {
         api.value().text("/spec/service/name") == service.name()
             && api.value().text("/spec/service/namespace") == service.namespace()
     });
-    all.map(|api| User { name: format!("APIService {}", api.name()), evidence: draft::field(*api, "/spec/service") })
-        .collect()
+    all.map(|api| User {
+        name: format!("APIService {}", api.name()),
+        evidence: draft::field(*api, "/spec/service"),
+    })
+    .collect()
 }
 
 /// Findings that the Service would explain.

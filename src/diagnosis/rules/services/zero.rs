@@ -18,15 +18,18 @@ pub(super) fn check(facts: &Facts<'_>, backings: &[Backing<'_, '_>], drafts: &mu
             workloads.entry(workload.key()).or_insert((workload, Vec::new())).1.push(backing);
         }
     }
-    let found: Vec<Draft> =
-        workloads.into_values().map(|(workload, services)| draft(facts, workload, &services, drafts)).collect();
+    let found: Vec<Draft> = workloads
+        .into_values()
+        .map(|(workload, services)| draft(facts, workload, &services, drafts))
+        .collect();
     drafts.extend(found);
 }
 
 /// Everything that it selects is scaled to zero.
 fn is_idle(facts: &Facts<'_>, backing: &Backing<'_, '_>) -> bool {
     let is_zero = |workload: &Workload<'_>| {
-        matches!(workload.kind(), "Deployment" | "StatefulSet" | "ReplicaSet") && workload.desired() == Some(0)
+        matches!(workload.kind(), "Deployment" | "StatefulSet" | "ReplicaSet")
+            && workload.desired() == Some(0)
     };
     backing.pods.is_empty()
         && !backing.workloads.is_empty()
@@ -82,18 +85,21 @@ fn scaler_text(scaler: Option<Object<'_>>) -> String {
         Some(scaler) if scaler.name().starts_with("keda-hpa-") => {
             format!(" KEDA scales it ({}); zero may be meant while there is nothing to do.", scaler.name())
         }
-        Some(scaler) => format!(
-            " HorizontalPodAutoscaler {} does not scale while the replicas are zero.",
-            scaler.name()
-        ),
+        Some(scaler) => {
+            format!(" HorizontalPodAutoscaler {} does not scale while the replicas are zero.", scaler.name())
+        }
         None => String::new(),
     }
 }
 
 /// The event of the last scaling down, and the replicas before it.
-fn scaled_down(facts: &Facts<'_>, workload: &Workload<'_>) -> Option<(crate::diagnosis::report::Evidence, i64)> {
+fn scaled_down(
+    facts: &Facts<'_>,
+    workload: &Workload<'_>,
+) -> Option<(crate::diagnosis::report::Evidence, i64)> {
     let mut events = facts.events(workload.object?);
-    let event = events.find(|event| event.reason == "ScalingReplicaSet" && event.message.contains(" to 0"))?;
+    let event =
+        events.find(|event| event.reason == "ScalingReplicaSet" && event.message.contains(" to 0"))?;
     let former = event.message.rsplit_once(" from ").and_then(|(_, number)| number.trim().parse().ok());
     Some((draft::event(&event), former.unwrap_or(0)))
 }
