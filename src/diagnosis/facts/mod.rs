@@ -131,6 +131,12 @@ impl<'a> Facts<'a> {
         })
     }
 
+    /// Events about whatever has or had this name, newest first.
+    pub(crate) fn events_named<'s>(&'s self, of: &'s Key) -> &'s [KubeEvent<'a>] {
+        let name = (of.kind.as_str(), of.namespace.as_str(), of.name.as_str());
+        self.events.get(&name).map_or(&[], Vec::as_slice)
+    }
+
     /// A container's log, where it was read.
     pub(crate) fn log(&self, pod: Object<'_>, container: &str, previous: bool) -> Option<&'a str> {
         let of = LogRef {

@@ -1,7 +1,7 @@
 //! Load balancers that cannot be made (FAILURES G19 to G24).
 
 use crate::diagnosis::draft::{self, Draft, advice, shorten};
-use crate::diagnosis::facts::{Facts, Object};
+use crate::diagnosis::facts::{Facts, Object, Read};
 use crate::diagnosis::report::{Confidence, Severity};
 
 use super::ingress::has_address;

@@ -19,6 +19,9 @@ mod rbac;
 mod revisions;
 mod sandbox;
 mod services;
+mod workloads;
+
+use std::collections::HashSet;
 
 use super::draft::Draft;
 use super::facts::Facts;
@@ -105,6 +108,22 @@ pub const RULES: &[RuleInfo] = &[
     rule("ingress-tls-secret-missing", "the TLS secret of an Ingress does not exist or is none"),
     rule("ingress-backend-down", "nothing answers behind an Ingress"),
     rule("load-balancer-failed", "the load balancer of a Service or Ingress cannot be made"),
+    rule("deployment-paused", "a Deployment is paused, and its newest changes are not rolled out"),
+    rule("statefulset-update-blocked", "a broken pod of the former revision keeps a StatefulSet from its update"),
+    rule("update-on-delete", "changes wait until pods are deleted by hand"),
+    rule("rollout-stalled", "pods are not ready for long, and nothing else says why"),
+    rule("job-failed", "a Job has failed"),
+    rule("job-sidecar-runs-on", "a Job does not end because one of its containers runs on"),
+    rule("cronjob-suspended", "a CronJob is suspended"),
+    rule("cronjob-does-not-fire", "a CronJob cannot start its Jobs"),
+    rule("cronjob-blocked", "a CronJob waits for a Job that does not end"),
+    rule("api-service-unavailable", "the server behind an aggregated API does not answer"),
+    rule("metrics-api-missing", "autoscalers need a metrics API that is not installed"),
+    rule("autoscaler-target-missing", "an autoscaler's target does not exist"),
+    rule("autoscaler-request-missing", "an autoscaler needs a resource request that a container does not state"),
+    rule("autoscaler-no-metrics", "an autoscaler gets no metrics"),
+    rule("autoscaler-failing", "an autoscaler cannot scale for another reason"),
+    rule("disruption-budget-blocks", "a PodDisruptionBudget never allows a disruption"),
     rule("rbac-default-account", "pods run as the account default, another one has the right"),
 ];
 
@@ -112,15 +131,27 @@ pub const RULES: &[RuleInfo] = &[
 pub(super) fn run(facts: &Facts<'_>) -> Vec<Draft> {
     let mut drafts = Vec::new();
     pods::check(facts, &mut drafts);
+    workloads::jobs::check(facts, &mut drafts);
     rbac::check(facts, &mut drafts);
     admission::check(facts, &mut drafts);
+    // What follows only speaks where what came before has not said why, or shows its effects.
+    workloads::rollouts::check(facts, &mut drafts);
     services::check(facts, &mut drafts);
     ingress::check(facts, &mut drafts);
     load_balancers::check(facts, &mut drafts);
+    admission::check_idle_webhooks(facts, &mut drafts);
+    workloads::cronjobs::check(facts, &mut drafts);
+    workloads::autoscaling::check(facts, &mut drafts);
+    workloads::budgets::check(facts, &mut drafts);
     drafts
 }
 
 /// The containers whose logs would help, most telling first.
 pub(super) fn wanted_logs(facts: &Facts<'_>, limit: usize) -> Vec<LogRef> {
-    pods::wanted_logs(facts, limit)
+    let mut logs = pods::wanted_logs(facts, limit);
+    let others = services::wanted_logs(facts);
+    let mut seen: HashSet<LogRef> = logs.iter().cloned().collect();
+    logs.extend(others.into_iter().filter(|log| seen.insert(log.clone())));
+    logs.truncate(limit);
+    logs
 }

@@ -8,7 +8,7 @@ use crate::diagnosis::facts::{Container, ContainerRole, Facts, Key, KubeEvent, P
 use crate::diagnosis::report::{Evidence, Severity};
 use crate::diagnosis::snapshot::LogRef;
 
-use super::{config, crashes, images, probes, sandbox};
+use super::{config, crashes, images, probes, sandbox, workloads};
 
 /// A pod that has not got beyond `ContainerCreating` is given this long, in seconds, before silence counts as trouble.
 const CREATION_GRACE: i64 = 120;
@@ -113,7 +113,8 @@ fn classify<'f, 'a>(facts: &'f Facts<'a>, pod: &'f Pod<'a>, cases: &mut Vec<Case
         cases.push(case(Trouble::Evicted, None));
         return;
     }
-    if pod.is_done() || pod.object.is_terminating() {
+    let tells_of_its_job = workloads::jobs::is_telling(facts, pod);
+    if (pod.is_done() && !tells_of_its_job) || pod.object.is_terminating() {
         return;
     }
     let Some(node) = pod.node() else {

@@ -26,6 +26,10 @@ pub(super) fn check(facts: &Facts<'_>, drafts: &mut Vec<Draft>) {
         groups.entry(shared_cause(&victim)).or_insert_with(|| Victims(Vec::new())).0.push(victim);
     }
     drafts.extend(groups.values().map(|victims| draft(facts, victims)));
+}
+
+/// Webhooks that will refuse the next object, although nobody has asked them yet.
+pub(super) fn check_idle_webhooks(facts: &Facts<'_>, drafts: &mut Vec<Draft>) {
     webhooks::check_idle(facts, drafts);
 }
 

@@ -10,39 +10,76 @@ mod usage;
 mod zero;
 
 use crate::diagnosis::draft::{self, Draft, advice, sh};
-use crate::diagnosis::facts::{Facts, Read};
+use crate::diagnosis::facts::Facts;
 use crate::diagnosis::report::Severity;
+use crate::diagnosis::snapshot::LogRef;
 
 use super::links;
+use usage::Clients;
 
 pub(super) use backing::Backing;
 
 pub(super) fn check(facts: &Facts<'_>, drafts: &mut Vec<Draft>) {
-    let services = facts.all("Service").iter();
-    let backings: Vec<Backing<'_, '_>> =
-        services.filter_map(|service| Backing::of(facts, *service)).collect();
-    zero::check(facts, &backings, drafts);
+    let backings = backings(facts);
+    // Who needs a Service is searched for only where one does not work.
+    let clients = match backings.iter().any(|backing| is_suspect(facts, backing)) {
+        true => Clients::of(facts),
+        false => Clients::default(),
+    };
+    zero::check(facts, &clients, &backings, drafts);
     for backing in &backings {
-        drafts.extend(fault(facts, backing, drafts));
+        drafts.extend(fault(facts, &clients, backing, drafts));
     }
     for backing in &backings {
         drafts.extend(symptom(facts, backing, drafts));
     }
 }
 
-/// What is wrong with the Service itself.
-fn fault(facts: &Facts<'_>, backing: &Backing<'_, '_>, drafts: &[Draft]) -> Option<Draft> {
-    if backing.pods.is_empty() && backing.workloads.is_empty() {
-        return selectors::matches_nothing(facts, backing, drafts);
+/// Logs of the clients and pods of Services that may not work.
+pub(super) fn wanted_logs(facts: &Facts<'_>) -> Vec<LogRef> {
+    let backings = backings(facts);
+    let mut suspects = backings.iter().filter(|backing| is_suspect(facts, backing)).peekable();
+    if suspects.peek().is_none() {
+        return Vec::new();
     }
-    let port = ports::undefined(facts, backing).or_else(|| ports::unheard(facts, backing, drafts));
-    port.or_else(|| selectors::matches_too_much(backing))
+    let clients = Clients::of(facts);
+    let logs = suspects.flat_map(|backing| {
+        let own = backing.pods.iter().filter(|pod| pod.is_ready()).take(1);
+        own.flat_map(|pod| usage::running_logs(pod)).chain(clients.logs(&backing.key()))
+    });
+    logs.collect()
+}
+
+fn backings<'f, 'a>(facts: &'f Facts<'a>) -> Vec<Backing<'f, 'a>> {
+    facts.all("Service").iter().filter_map(|service| Backing::of(facts, *service)).collect()
+}
+
+/// Nothing of it is ready, or it forwards to a port that nobody declares.
+fn is_suspect(facts: &Facts<'_>, backing: &Backing<'_, '_>) -> bool {
+    !backing.is_served(facts) || ports::undeclared(backing).is_some()
+}
+
+/// What is wrong with the Service itself.
+fn fault<'a>(
+    facts: &Facts<'a>,
+    clients: &Clients<'_, 'a>,
+    backing: &Backing<'_, 'a>,
+    drafts: &[Draft],
+) -> Option<Draft> {
+    let users = || usage::users(facts, clients, backing.service, drafts);
+    if backing.pods.is_empty() && backing.workloads.is_empty() {
+        return selectors::matches_nothing(facts, backing, users);
+    }
+    ports::undefined(facts, backing)
+        .or_else(|| ports::unheard(facts, backing, users))
+        .or_else(|| selectors::matches_too_much(backing))
 }
 
 /// Nothing of it is ready, and it is known why.
 fn symptom(facts: &Facts<'_>, backing: &Backing<'_, '_>, drafts: &[Draft]) -> Option<Draft> {
     let causes = backing.depends_on();
-    if backing.is_served(facts) || !links::is_broken(drafts, &causes) {
+    let is_told = links::is_broken(drafts, &[backing.key()]);
+    if is_told || backing.is_served(facts) || !links::is_broken(drafts, &causes) {
         return None;
     }
     let service = backing.service;
@@ -56,10 +93,10 @@ fn symptom(facts: &Facts<'_>, backing: &Backing<'_, '_>, drafts: &[Draft]) -> Op
     let show = format!("kubectl -n {namespace} get endpointslices -l kubernetes.io/service-name={name}");
     let unready = backing.pods.iter().filter(|pod| !pod.is_ready()).take(3);
     Some(
-        draft::Draft::new("service-without-endpoints", Severity::Critical, service.reference(), title)
+        Draft::new("service-without-endpoints", Severity::Critical, service.reference(), title)
             .summary(format!(
                 "Clients of Service {} are refused until a pod behind it is ready.",
-                service.value().text("/metadata/name")
+                service.name()
             ))
             .evidence(draft::field(service, "/spec/selector"))
             .evidence(unready.filter_map(|pod| draft::condition(pod.object, "Ready")))

@@ -5,10 +5,10 @@ use serde_json::Value;
 use crate::diagnosis::draft::{self, Draft, change, sh};
 use crate::diagnosis::facts::{Container, ContainerRole, Facts, Object, Pod, Read, nearest};
 use crate::diagnosis::report::{Confidence, Remediation, Risk, Severity};
-use crate::diagnosis::rules::ingress;
+use crate::diagnosis::rules::{ingress, probes};
 
 use super::backing::Backing;
-use super::usage;
+use super::usage::Users;
 
 /// A port that a container declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,27 +152,28 @@ fn retarget(service: Object<'_>, index: usize, port: &Value) -> Remediation {
 }
 
 /// A port number that no pod declares, while they declare others. Declarations are only information, so there has to be another
-/// sign: a probe that succeeds on a declared port, a log, or somebody who suffers.
-pub(super) fn unheard(facts: &Facts<'_>, backing: &Backing<'_, '_>, drafts: &[Draft]) -> Option<Draft> {
+/// sign: a probe that succeeds on another port, a log, or somebody who complains.
+pub(super) fn unheard<'a>(
+    facts: &Facts<'a>,
+    backing: &Backing<'_, 'a>,
+    users: impl FnOnce() -> Users,
+) -> Option<Draft> {
     let service = backing.service;
-    let number = only_number(service)?;
+    let number = undeclared(backing)?;
     let ready: Vec<&Pod<'_>> = backing.pods.iter().copied().filter(|pod| pod.is_ready()).collect();
     let known: Vec<Declared<'_>> = ready.iter().flat_map(|pod| declared(pod)).collect();
-    let is_known = |port: i64| known.iter().any(|declared| declared.number == port);
-    let probed: Vec<i64> = ready.iter().flat_map(|pod| probed(pod)).collect();
-    let silent = ready.is_empty() || ready.iter().any(|pod| declared(pod).is_empty());
-    if backing.is_headless() || silent || is_known(number) || probed.contains(&number) {
+    let heard: Vec<i64> = ready.iter().flat_map(|pod| probed(pod)).chain(logged(facts, &ready)).collect();
+    if heard.contains(&number) {
         return None;
     }
-    let suffers = usage::has_sufferer(&backing.key(), drafts);
-    let listens = probed.iter().any(|port| is_known(*port)) || is_logged(facts, &ready, &known);
-    let (severity, confidence) = match (suffers, listens) {
+    let users = users();
+    let listens = heard.iter().any(|port| known.iter().any(|declared| declared.number == *port));
+    let (severity, confidence) = match (users.complain(), listens) {
         (false, false) => (Severity::Info, Confidence::Possible),
         (true, _) | (false, true) => (Severity::Critical, Confidence::Likely),
     };
     let title =
         format!("Service {} forwards to port {number}, its pods listen on {}", service.name(), shown(&known));
-    let users = usage::users(facts, service, drafts);
     Some(
         Draft::new("service-target-port-wrong", severity, service.reference(), title)
             .confidence(confidence)
@@ -180,14 +181,25 @@ pub(super) fn unheard(facts: &Facts<'_>, backing: &Backing<'_, '_>, drafts: &[Dr
             .summary(format!(
                 "No container of the selected pods declares port {number}, and the pods are ready with {}. Connections through the Service are refused although its endpoints are ready.{}",
                 shown(&known),
-                usage::text(&users)
+                users.text()
             ))
             .evidence(draft::field(service, "/spec/ports/0"))
             .evidence(ready.first().map(|pod| ports_evidence(pod)).unwrap_or_default())
-            .evidence(users.into_iter().filter_map(|user| user.evidence).take(2))
+            .evidence(users.evidence())
             .breaks((severity == Severity::Critical).then(|| backing.key()))
             .remedies(meant(&known, "").map(|port| retarget(service, 0, &port))),
     )
+}
+
+/// The number to which a Service with one port forwards, where all its ready pods declare ports and none declares this one.
+pub(super) fn undeclared(backing: &Backing<'_, '_>) -> Option<i64> {
+    let number = only_number(backing.service)?;
+    let mut ready = backing.pods.iter().filter(|pod| pod.is_ready()).peekable();
+    let has_other = |pod: &&Pod<'_>| {
+        let ports = declared(pod);
+        !ports.is_empty() && ports.iter().all(|port| port.number != number)
+    };
+    (!backing.is_headless() && ready.peek().is_some() && ready.all(has_other)).then_some(number)
 }
 
 /// The ports that probes of a pod ask, by number.
@@ -207,17 +219,9 @@ fn probed(pod: &Pod<'_>) -> Vec<i64> {
     ports.into_iter().filter_map(number).collect()
 }
 
-/// A log says that one of the declared ports is listened on.
-fn is_logged(facts: &Facts<'_>, pods: &[&Pod<'_>], known: &[Declared<'_>]) -> bool {
-    let says = |line: &str, port: i64| {
-        let line = line.to_lowercase();
-        (line.contains("listen") || line.contains("started on") || line.contains("serving"))
-            && line.split(|c: char| !c.is_ascii_digit()).any(|word| word.parse() == Ok(port))
-    };
-    pods.iter().any(|pod| {
-        pod.containers.iter().any(|container| {
-            let log = facts.log(pod.object, container.name(), false).unwrap_or_default();
-            log.lines().any(|line| known.iter().any(|port| says(line, port.number)))
-        })
-    })
+/// The ports on which programs say that they listen.
+fn logged(facts: &Facts<'_>, pods: &[&Pod<'_>]) -> Vec<i64> {
+    let containers = pods.iter().flat_map(|pod| pod.containers.iter().map(move |container| (pod, container)));
+    let logs = containers.filter_map(|(pod, container)| facts.log(pod.object, container.name(), false));
+    logs.flat_map(str::lines).filter_map(probes::listens_on).map(|(port, _)| port).collect()
 }

@@ -10,7 +10,7 @@ use crate::diagnosis::report::{Confidence, Remediation, Risk, Severity};
 use crate::diagnosis::rules::kubectl;
 
 use super::backing::{Backing, all_workloads, template_labels};
-use super::usage;
+use super::usage::Users;
 
 /// A workload whose pods the Service may be meant for.
 #[derive(Debug)]
@@ -23,17 +23,16 @@ struct Candidate<'a> {
 pub(super) fn matches_nothing(
     facts: &Facts<'_>,
     backing: &Backing<'_, '_>,
-    drafts: &[Draft],
+    users: impl FnOnce() -> Users,
 ) -> Option<Draft> {
     if backing.is_served(facts) {
         return None;
     }
     let service = backing.service;
     let candidate = candidates(facts, backing).into_iter().max_by_key(|candidate| candidate.score);
-    let users = usage::users(facts, service, drafts);
-    let is_fault =
-        !users.is_empty() || candidate.as_ref().is_some_and(|candidate| is_meant(facts, backing, candidate));
-    let severity = if is_fault { Severity::Critical } else { Severity::Info };
+    let users = users();
+    let is_meant = candidate.as_ref().is_some_and(|candidate| is_meant(facts, backing, candidate));
+    let severity = if is_meant { Severity::Critical } else { users.severity() };
     let written = selector::show_map(backing.selector);
     let nearest =
         candidate.as_ref().map_or(" Nothing in the namespace has similar labels.".to_owned(), |candidate| {
@@ -58,13 +57,13 @@ pub(super) fn matches_nothing(
             .summary(format!(
                 "The selector {written} matches the labels of no pod and of no workload's pod template in namespace {}, so the Service has no endpoints and refuses connections.{nearest}{}",
                 service.namespace(),
-                usage::text(&users)
+                users.text()
             ))
             .evidence(draft::field(service, "/spec/selector"))
             .evidence(candidate.as_ref().and_then(labels_evidence))
             .evidence([absent(service.reference(), format!("no pod in namespace {} has the labels {written}", service.namespace()))])
-            .evidence(users.into_iter().filter_map(|user| user.evidence).take(2))
-            .breaks(is_fault.then(|| backing.key()))
+            .evidence(users.evidence())
+            .breaks((severity != Severity::Info).then(|| backing.key()))
             .remedies(candidate.map(|candidate| correct(backing, &candidate))),
     )
 }
@@ -116,12 +115,12 @@ fn is_namesake(backing: &Backing<'_, '_>, workload: &Workload<'_>) -> bool {
 /// The Service is surely meant for it: it bears its name, or no other Service reaches it. Labels that a controller sets at run
 /// time (the role of a database's member, say) may be missing for good reasons.
 fn is_meant(facts: &Facts<'_>, backing: &Backing<'_, '_>, candidate: &Candidate<'_>) -> bool {
-    let has_template = candidate.workload.object.is_some() && candidate.workload.kind() != "Pod";
+    let is_known = candidate.workload.object.is_some();
     let is_dynamic = |key: &String| {
         candidate.labels.get(key).is_none()
             && facts.pods_in(backing.service.namespace()).any(|pod| pod.object.label(key).is_some())
     };
-    if !has_template || backing.selector.keys().any(is_dynamic) {
+    if !is_known || backing.selector.keys().any(is_dynamic) {
         return false;
     }
     let is_served = facts.all_in("Service", backing.service.namespace()).any(|service| {

@@ -8,11 +8,16 @@ use crate::diagnosis::report::{Remediation, Risk, Severity};
 use crate::diagnosis::rules::kubectl;
 
 use super::backing::Backing;
-use super::usage::{self, User};
+use super::usage::{self, Clients, Users};
 
 /// Workloads that are scaled to zero although a Service points to them: one finding for each.
-pub(super) fn check(facts: &Facts<'_>, backings: &[Backing<'_, '_>], drafts: &mut Vec<Draft>) {
-    let mut workloads: BTreeMap<Key, (&Workload<'_>, Vec<&Backing<'_, '_>>)> = BTreeMap::new();
+pub(super) fn check<'a>(
+    facts: &Facts<'a>,
+    clients: &Clients<'_, 'a>,
+    backings: &[Backing<'_, 'a>],
+    drafts: &mut Vec<Draft>,
+) {
+    let mut workloads: BTreeMap<Key, (&Workload<'a>, Vec<&Backing<'_, 'a>>)> = BTreeMap::new();
     for backing in backings.iter().filter(|backing| is_idle(facts, backing)) {
         for workload in &backing.workloads {
             workloads.entry(workload.key()).or_insert((workload, Vec::new())).1.push(backing);
@@ -20,7 +25,11 @@ pub(super) fn check(facts: &Facts<'_>, backings: &[Backing<'_, '_>], drafts: &mu
     }
     let found: Vec<Draft> = workloads
         .into_values()
-        .map(|(workload, services)| draft(facts, workload, &services, drafts))
+        .map(|(workload, services)| {
+            let users =
+                services.iter().flat_map(|backing| usage::users(facts, clients, backing.service, drafts).0);
+            draft(facts, workload, &services, &Users(users.collect()))
+        })
         .collect();
     drafts.extend(found);
 }
@@ -37,38 +46,39 @@ fn is_idle(facts: &Facts<'_>, backing: &Backing<'_, '_>) -> bool {
         && !backing.is_served(facts)
 }
 
-fn draft(
-    facts: &Facts<'_>,
-    workload: &Workload<'_>,
-    services: &[&Backing<'_, '_>],
-    drafts: &[Draft],
-) -> Draft {
-    let users: Vec<User> =
-        services.iter().flat_map(|backing| usage::users(facts, backing.service, drafts)).collect();
+fn draft(facts: &Facts<'_>, workload: &Workload<'_>, services: &[&Backing<'_, '_>], users: &Users) -> Draft {
     let scaler = autoscaler(facts, workload);
-    let is_meant = scaler.is_some_and(|scaler| scaler.name().starts_with("keda-hpa-"));
-    let severity = match users.is_empty() || is_meant {
+    let severity = match scaler.is_some_and(is_of_keda) {
         true => Severity::Info,
-        false => Severity::Critical,
+        false => users.severity(),
     };
     let names: Vec<&str> = services.iter().map(|backing| backing.service.name()).collect();
+    let names = names.join(", ");
     let name = format!("{} {}", workload.kind(), workload.reference.name);
-    let title = format!("{name} is scaled to zero replicas: Service {} has no pods", names.join(", "));
-    let pods = services.iter().filter_map(|backing| draft::field(backing.service, "/spec/selector"));
-    Draft::new("scaled-to-zero", severity, workload.reference.clone(), title)
-        .summary(format!(
-            "spec.replicas of {name} is 0, so nothing answers behind Service {}; connections to it are refused.{}{}",
-            names.join(", "),
-            usage::text(&users),
-            scaler_text(scaler)
-        ))
-        .evidence(workload.object.and_then(|object| draft::field(object, "/spec/replicas")))
-        .evidence(pods)
-        .evidence(scaled_down(facts, workload).map(|(evidence, _)| evidence))
-        .evidence(users.into_iter().filter_map(|user| user.evidence).take(3))
-        .breaks(services.iter().map(|backing| backing.key()))
-        .breaks([workload.key()])
-        .remedy(scale_up(facts, workload, scaler))
+    let selectors = services.iter().filter_map(|backing| draft::field(backing.service, "/spec/selector"));
+    let broken = services.iter().map(|backing| backing.key()).chain([workload.key()]);
+    Draft::new(
+        "scaled-to-zero",
+        severity,
+        workload.reference.clone(),
+        format!("{name} is scaled to zero replicas: Service {names} has no pods"),
+    )
+    .summary(format!(
+        "spec.replicas of {name} is 0, so nothing answers behind Service {names}; connections to it are refused.{}{}",
+        users.text(),
+        scaler_text(scaler)
+    ))
+    .evidence(workload.object.and_then(|object| draft::field(object, "/spec/replicas")))
+    .evidence(selectors)
+    .evidence(scaled_down(facts, workload).map(|(evidence, _)| evidence))
+    .evidence(users.evidence())
+    .breaks(broken.filter(|_| severity != Severity::Info))
+    .remedy(scale_up(facts, workload, scaler))
+}
+
+/// KEDA scales to zero while there is nothing to do.
+fn is_of_keda(scaler: Object<'_>) -> bool {
+    scaler.name().starts_with("keda-hpa-")
 }
 
 /// The HorizontalPodAutoscaler of a workload.
@@ -82,7 +92,7 @@ fn autoscaler<'a>(facts: &Facts<'a>, workload: &Workload<'_>) -> Option<Object<'
 
 fn scaler_text(scaler: Option<Object<'_>>) -> String {
     match scaler {
-        Some(scaler) if scaler.name().starts_with("keda-hpa-") => {
+        Some(scaler) if is_of_keda(scaler) => {
             format!(" KEDA scales it ({}); zero may be meant while there is nothing to do.", scaler.name())
         }
         Some(scaler) => {
