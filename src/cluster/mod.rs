@@ -4,6 +4,7 @@
 //! Kubernetes API, so one code path is tested, demonstrated and shipped.
 
 mod bundle;
+mod pod_status;
 mod reader;
 pub mod redact;
 mod snapshot;
@@ -11,6 +12,7 @@ mod snapshot;
 use std::path::PathBuf;
 
 pub use bundle::{Bundle, BundleApi, BundleResponse, Damaged, Kind};
+pub use pod_status::{PodStatus, pod_status};
 pub use reader::{ListQuery, LogQuery, Page};
 pub use snapshot::{Progress, SnapshotLimits, diagnose};
 
