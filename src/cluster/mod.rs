@@ -3,6 +3,7 @@
 //! There is no trait: everything goes through [`kube::Client`], and a bundle is a tower service that speaks the
 //! Kubernetes API, so one code path is tested, demonstrated and shipped.
 
+mod age;
 mod bundle;
 mod pod_status;
 mod reader;
@@ -11,6 +12,7 @@ mod snapshot;
 
 use std::path::PathBuf;
 
+pub use age::age;
 pub use bundle::{Bundle, BundleApi, BundleResponse, Damaged, Kind};
 pub use pod_status::{PodStatus, pod_status};
 pub use reader::{ListQuery, LogQuery, Page};
