@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -56,17 +57,12 @@ impl Execution {
         let inner = Arc::clone(&self.inner);
         let _slot = tokio::select! {
             biased;
-            () = inner.abandon.cancelled() => return Err(Left::Abandoned),
+            () = inner.abandon.cancelled() => return self.abandon(news).await,
             () = self.cancellation.cancelled() => return self.commit(canceled(), news).await,
             slot = inner.slots.acquire() => slot,
         };
         inner.store.begin_attempt(&self.stored.task.id).await.map_err(Left::Store)?;
-        let mut events = inner.executor.execute(ExecutionRequest {
-            owner: self.stored.owner.clone(),
-            task: self.stored.task.clone(),
-            message: self.message.clone(),
-            cancellation: self.cancellation.clone(),
-        });
+        let mut events = self.events();
         let cancellation = self.cancellation.clone();
         let grace_is_over = async {
             cancellation.cancelled().await;
@@ -76,13 +72,33 @@ impl Execution {
         while !is_settled(self.stored.task.status.state) {
             let event = tokio::select! {
                 biased;
-                () = inner.abandon.cancelled() => return Err(Left::Abandoned),
+                () = inner.abandon.cancelled() => return self.abandon(news).await,
                 () = &mut grace_is_over => canceled(),
                 event = AssertUnwindSafe(events.next()).catch_unwind() => self.event_or_end(event),
             };
             self.commit(event, news).await?;
         }
         Ok(())
+    }
+
+    /// What the executor does, begun when first polled, so that a panic at the beginning is caught like a later one.
+    fn events(&self) -> BoxStream<'static, TaskEvent> {
+        let executor = Arc::clone(&self.inner.executor);
+        let request = ExecutionRequest {
+            owner: self.stored.owner.clone(),
+            task: self.stored.task.clone(),
+            message: self.message.clone(),
+            cancellation: self.cancellation.clone(),
+        };
+        stream::once(async move { executor.execute(request) }).flatten().boxed()
+    }
+
+    /// The process stops. What its client does not want any more is not for the next one to take up.
+    async fn abandon(&mut self, news: &watch::Sender<u64>) -> Result<(), Left> {
+        if self.cancellation.is_cancelled() {
+            return self.commit(canceled(), news).await;
+        }
+        Err(Left::Abandoned)
     }
 
     /// The executor's event, or what it means that there is none.

@@ -20,6 +20,7 @@ use crate::a2a::types::{Task, TaskId};
 use super::event::{LogEntry, Owner, StoredEntry, TaskEvent};
 use super::state;
 use super::store::{Created, IdempotencyKey, StoredTask, TaskStore, TaskStoreError};
+use super::subscription::is_settled;
 
 /// Writes that may wait for the writer; further callers wait to hand theirs over.
 const QUEUE: usize = 1024;
@@ -57,6 +58,7 @@ enum WriteKind {
         after: u64,
         entries: Vec<EntryRow>,
         state: String,
+        settled: bool,
         snapshot: Option<String>,
     },
     BeginAttempt {
@@ -186,6 +188,7 @@ impl TaskStore for SqliteTaskStore {
             after,
             entries: entries.iter().map(row_of).collect::<Result<_, _>>()?,
             state: state_name(task)?,
+            settled: is_settled(task.status.state),
             snapshot: snapshot.map_err(unavailable)?,
         };
         self.write(kind).await.map(|_| ())
@@ -344,13 +347,14 @@ async fn create(connection: &mut SqliteConnection, kind: &WriteKind) -> WriteRes
 }
 
 async fn append(connection: &mut SqliteConnection, kind: &WriteKind) -> WriteResult {
-    let WriteKind::Append { id, after, entries, state, snapshot } = kind else {
+    let WriteKind::Append { id, after, entries, state, settled, snapshot } = kind else {
         return Ok(Ok(Written::Done));
     };
     let Some(last) = entries.last() else { return Ok(Ok(Written::Done)) };
     let updated = sqlx::query(
         "UPDATE tasks SET state = ?1, last_sequence = ?2, snapshot = COALESCE(?3, snapshot), \
-         snapshot_sequence = CASE WHEN ?3 IS NULL THEN snapshot_sequence ELSE ?2 END \
+         snapshot_sequence = CASE WHEN ?3 IS NULL THEN snapshot_sequence ELSE ?2 END, \
+         attempts = CASE WHEN ?6 THEN 0 ELSE attempts END \
          WHERE id = ?4 AND last_sequence = ?5",
     )
     .bind(state)
@@ -358,6 +362,7 @@ async fn append(connection: &mut SqliteConnection, kind: &WriteKind) -> WriteRes
     .bind(snapshot)
     .bind(id.as_str())
     .bind(number(*after))
+    .bind(settled)
     .execute(&mut *connection)
     .await?;
     if updated.rows_affected() == 0 {

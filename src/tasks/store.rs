@@ -15,7 +15,7 @@ pub struct StoredTask {
     pub task: Task,
     /// Number of its last entry.
     pub sequence: u64,
-    /// How often its execution was begun.
+    /// How often its execution was begun since its last message.
     pub attempts: u32,
 }
 
@@ -68,7 +68,8 @@ pub trait TaskStore: Send + Sync + 'static {
         key: Option<&IdempotencyKey>,
     ) -> Result<Created, TaskStoreError>;
 
-    /// Adds entries that follow `after` without a gap; `task` is the task after the last of them.
+    /// Adds entries that follow `after` without a gap; `task` is the task after the last of them. Where it has ended or
+    /// waits for its client with that, its attempts are counted anew.
     async fn append(
         &self,
         id: &TaskId,
