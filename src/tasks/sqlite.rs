@@ -4,7 +4,7 @@
 //! `synchronous = NORMAL`: a killed process loses nothing that was acknowledged; a power cut may lose the last commits,
 //! never the consistency of the file. A lock file keeps a second process from working on the same tasks.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -85,7 +85,8 @@ impl SqliteTaskStore {
     /// Opens the file, or makes it.
     ///
     /// # Errors
-    /// [`TaskStoreError::Unavailable`] where another process works on it, or it cannot be opened.
+    /// [`TaskStoreError::InUse`] where another process works on it, [`TaskStoreError::Unavailable`] where it cannot be
+    /// opened.
     pub async fn open(path: &Path) -> Result<Self, TaskStoreError> {
         let lock = lock(path)?;
         let options = SqliteConnectOptions::new()
@@ -115,9 +116,9 @@ fn lock(path: &Path) -> Result<File, TaskStoreError> {
     name.push(".lock");
     let name = PathBuf::from(name);
     let file = File::create(&name).map_err(unavailable)?;
-    file.try_lock().map_err(|error| {
-        let what = format!("{} is held by another drydock: {error}", name.display());
-        TaskStoreError::Unavailable(what.into())
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => TaskStoreError::InUse(path.display().to_string()),
+        TryLockError::Error(error) => unavailable(error),
     })?;
     Ok(file)
 }

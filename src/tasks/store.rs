@@ -51,6 +51,9 @@ pub enum TaskStoreError {
     /// Someone else appended first.
     #[error("the task was changed by someone else")]
     Conflict,
+    /// Another process works on it.
+    #[error("{0} is in use by another drydock: stop that one, or choose another folder with --data")]
+    InUse(String),
     /// The store cannot be reached or does not work.
     #[error("the task store is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),

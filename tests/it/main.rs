@@ -6,4 +6,5 @@ mod bundle;
 mod cli;
 mod diagnosis;
 mod directions;
+mod support;
 mod tasks;
