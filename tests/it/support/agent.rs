@@ -12,6 +12,8 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::proxy::BreakingProxy;
+use super::script::Scripted;
 use super::store_in;
 
 /// An agent that is served until dropped.
@@ -33,17 +35,40 @@ pub struct Frame {
 }
 
 impl TestAgent {
-    pub async fn start(executor: impl AgentExecutor) -> Self {
+    /// An agent that does what the message says.
+    pub async fn scripted() -> Self {
+        Self::start(Arc::new(Scripted)).await
+    }
+
+    pub async fn start(executor: Arc<dyn AgentExecutor>) -> Self {
         Self::with_limits(executor, RunnerLimits::default()).await
     }
 
-    pub async fn with_limits(executor: impl AgentExecutor, limits: RunnerLimits) -> Self {
+    pub async fn with_limits(executor: Arc<dyn AgentExecutor>, limits: RunnerLimits) -> Self {
+        Self::published_as(None, executor, limits).await
+    }
+
+    /// An agent whose card says that it is reached through this proxy.
+    pub async fn behind(proxy: &BreakingProxy, executor: Arc<dyn AgentExecutor>) -> Self {
+        let agent = Self::published_as(Some(&proxy.url), executor, RunnerLimits::default()).await;
+        proxy.forward_to(&agent.url);
+        agent
+    }
+
+    async fn published_as(
+        public_url: Option<&str>,
+        executor: Arc<dyn AgentExecutor>,
+        limits: RunnerLimits,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}/", listener.local_addr().expect("an address"));
-        let card = PublishedCard::new(agent_card::load(None).expect("the card is right"), &url);
+        let card = PublishedCard::new(
+            agent_card::load(None).expect("the card is right"),
+            public_url.unwrap_or(&url),
+        );
         let store = Arc::new(store_in(folder.path()).await);
-        let app = App::assemble(store, Arc::new(executor), card, limits);
+        let app = App::assemble(store, executor, card, limits);
         let (runner, stop) = (app.runner().clone(), CancellationToken::new());
         tokio::spawn(app.serve(listener, stop.clone().cancelled_owned()));
         Self { url, runner, http: reqwest::Client::new(), _stops: stop.drop_guard(), _folder: folder }

@@ -2,11 +2,13 @@
 
 mod agent;
 mod gate;
+mod proxy;
 mod puppet;
 pub mod script;
 
 pub use agent::{Frame, TestAgent, frames_of, json_of, v1_message, v03_message};
 pub use gate::GatedStore;
+pub use proxy::BreakingProxy;
 pub use puppet::{Puppet, Strings};
 
 use std::path::Path;
