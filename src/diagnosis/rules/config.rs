@@ -4,6 +4,7 @@
 //! missing object is one finding, however many workloads wait for it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use regex::Regex;
 
@@ -97,14 +98,17 @@ fn told(facts: &Facts<'_>, group: &Group<'_, '_>) -> Option<(&'static str, Strin
     waiting.into_iter().chain(events).find_map(|message| parse_message(&message))
 }
 
+static MISSING_OBJECT: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r#"(?i)\b(configmap|secret) "([^"]+)" not found"#).ok());
+static MISSING_KEY: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?i)couldn't find key (\S+) in (configmap|secret) [^/\s]+/(\S+)").ok());
+
 fn parse_message(message: &str) -> Option<(&'static str, String, Option<String>)> {
     let kind_of = |word: &str| if word.eq_ignore_ascii_case("secret") { "Secret" } else { "ConfigMap" };
-    let object = Regex::new(r#"(?i)\b(configmap|secret) "([^"]+)" not found"#).ok()?;
-    if let Some(found) = object.captures(message) {
+    if let Some(found) = MISSING_OBJECT.as_ref().and_then(|pattern| pattern.captures(message)) {
         return Some((kind_of(&found[1]), found[2].to_owned(), None));
     }
-    let key = Regex::new(r"(?i)couldn't find key (\S+) in (configmap|secret) [^/\s]+/(\S+)").ok()?;
-    let found = key.captures(message)?;
+    let found = MISSING_KEY.as_ref()?.captures(message)?;
     Some((kind_of(&found[2]), found[3].to_owned(), Some(found[1].to_owned())))
 }
 

@@ -5,10 +5,13 @@
 
 mod config;
 mod crashes;
+mod dependencies;
 mod images;
 mod kubectl;
+mod logs;
 mod pods;
 mod probes;
+mod sandbox;
 
 use super::draft::Draft;
 use super::facts::Facts;
@@ -64,6 +67,7 @@ pub const RULES: &[RuleInfo] = &[
     rule("probe-wrong-path", "a probe asks for a path that does not exist"),
     rule("probe-wrong-scheme", "a probe speaks HTTP to HTTPS, or the other way round"),
     rule("probe-timeout", "a probe gets no answer in time"),
+    rule("pod-sandbox-failed", "the network or runtime of a pod cannot be set up"),
     rule("readiness-failing", "the readiness probe fails"),
 ];
 

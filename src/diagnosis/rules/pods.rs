@@ -8,7 +8,7 @@ use crate::diagnosis::facts::{Container, ContainerRole, Facts, Key, KubeEvent, P
 use crate::diagnosis::report::{Evidence, Severity};
 use crate::diagnosis::snapshot::LogRef;
 
-use super::{config, crashes, images, probes};
+use super::{config, crashes, images, probes, sandbox};
 
 /// A pod that has not got beyond `ContainerCreating` is given this long, in seconds, before silence counts as trouble.
 const CREATION_GRACE: i64 = 120;
@@ -20,7 +20,7 @@ const RECENT: i64 = 3600;
 const FEW_RESTARTS: i64 = 3;
 
 /// What kind of trouble, in the order of a pod's life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trouble {
     /// No node takes it.
     Unscheduled,
@@ -65,6 +65,7 @@ pub(super) fn check<'a>(facts: &Facts<'a>, drafts: &mut Vec<Draft>) {
     let cases = cases(facts);
     let of = |trouble: Trouble| grouped(cases.iter().filter(|case| case.trouble == trouble).cloned());
     config::check(facts, &of(Trouble::Config), &of(Trouble::Creating), drafts);
+    drafts.extend(of(Trouble::Creating).iter().filter_map(|group| sandbox::check(facts, group)));
     drafts.extend(of(Trouble::Image).iter().map(|group| images::check(facts, group)));
     drafts.extend(of(Trouble::Start).iter().map(|group| crashes::check_start(facts, group)));
     drafts.extend(of(Trouble::Crash).iter().map(|group| crashes::check(facts, group)));
@@ -72,17 +73,14 @@ pub(super) fn check<'a>(facts: &Facts<'a>, drafts: &mut Vec<Draft>) {
     drafts.extend(of(Trouble::NotReady).iter().map(|group| probes::check(facts, group)));
 }
 
-/// Containers whose logs explain their trouble: of each workload's containers one pod, the restarting ones first.
+/// Containers whose logs explain their trouble, crashing ones first: of each workload's containers one pod.
 pub(super) fn wanted_logs(facts: &Facts<'_>, limit: usize) -> Vec<LogRef> {
-    let mut seen = BTreeMap::new();
-    for case in cases(facts) {
-        let Some(container) = case.container else { continue };
-        let telling = matches!(case.trouble, Trouble::Crash | Trouble::InitWaits | Trouble::NotReady);
-        if telling {
-            seen.entry((case.trouble, case.pod.workload.key(), container.name().to_owned())).or_insert(case);
-        }
-    }
-    let mut logs: Vec<LogRef> = seen.values().flat_map(logs_of).collect();
+    let cases = cases(facts);
+    let telling = [Trouble::Crash, Trouble::InitWaits, Trouble::NotReady];
+    let groups = telling
+        .into_iter()
+        .flat_map(|trouble| grouped(cases.iter().filter(move |case| case.trouble == trouble).cloned()));
+    let mut logs: Vec<LogRef> = groups.flat_map(|group| logs_of(group.sample())).collect();
     logs.truncate(limit);
     logs
 }
