@@ -3,6 +3,7 @@
 //! There is no trait: everything goes through [`kube::Client`], and a bundle is a tower service that speaks the
 //! Kubernetes API, so one code path is tested, demonstrated and shipped.
 
+mod age;
 mod bundle;
 mod connect;
 mod discovery;
@@ -16,6 +17,7 @@ mod snapshot;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use age::age;
 pub use bundle::{Bundle, BundleApi, BundleResponse, Damaged};
 pub use kind::Kind;
 pub use pod_status::{PodStatus, pod_status};
