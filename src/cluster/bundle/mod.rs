@@ -16,10 +16,9 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use api::{BundleApi, BundleResponse};
-pub use kinds::Kind;
-
+use super::kind::{Kind, split_api_version};
 use super::{ClusterError, ClusterInfo, redact};
+pub use api::{BundleApi, BundleResponse};
 
 /// A recorded cluster.
 #[derive(Debug)]
@@ -175,7 +174,7 @@ impl Bundle {
     }
 
     fn resource_of(&mut self, api_version: &str, kind: &str, namespaced: bool) -> &mut Resource {
-        let (group, version) = kinds::split_api_version(api_version);
+        let (group, version) = split_api_version(api_version);
         let known = self.resources.iter().position(|resource| {
             resource.kind.group == group && resource.kind.version == version && resource.kind.kind == kind
         });
