@@ -1,0 +1,134 @@
+//! Finding objects for the tools, with the nearest names where there is none.
+
+use serde_json::Value;
+
+use crate::cluster::{ClusterError, Kind, ListQuery};
+
+use super::text::{near_names, nearest};
+use super::{ToolContext, ToolError};
+
+/// How many names are offered where one does not exist.
+const NEAR: usize = 5;
+/// Page size of the lists that tools read for themselves.
+const PAGE: u32 = 500;
+
+/// The objects of a kind, at most `max` of them, and whether there are more.
+pub(super) async fn list_all(
+    cx: &ToolContext,
+    kind: &Kind,
+    mut query: ListQuery,
+    max: usize,
+) -> Result<(Vec<Value>, bool), ClusterError> {
+    query.limit = Some(PAGE);
+    let mut all = Vec::new();
+    loop {
+        let page = cx.cluster.list(kind, &query).await?;
+        all.extend(page.items);
+        query.continue_token = page.continue_token;
+        if query.continue_token.is_none() || all.len() >= max {
+            let more = query.continue_token.is_some() || all.len() > max;
+            all.truncate(max);
+            return Ok((all, more));
+        }
+    }
+}
+
+/// One object. Where there is none, the error has the nearest names.
+pub(super) async fn get(
+    cx: &ToolContext,
+    kind: &Kind,
+    namespace: Option<&str>,
+    name: &str,
+) -> Result<Value, ToolError> {
+    match cx.cluster.get(kind, namespace, name).await {
+        Err(ClusterError::NotFound(_)) => {
+            Err(ToolError::NotFound(not_found(cx, kind, namespace, name).await))
+        }
+        result => Ok(result?),
+    }
+}
+
+/// The objects of this name in any namespace; none is an error with the nearest names.
+pub(super) async fn find(cx: &ToolContext, kind: &Kind, name: &str) -> Result<Vec<Value>, ToolError> {
+    if !kind.namespaced {
+        return Ok(vec![get(cx, kind, None, name).await?]);
+    }
+    let found = named(cx, kind, name).await?;
+    match found.is_empty() {
+        true => Err(ToolError::NotFound(not_found(cx, kind, None, name).await)),
+        false => Ok(found),
+    }
+}
+
+async fn named(cx: &ToolContext, kind: &Kind, name: &str) -> Result<Vec<Value>, ClusterError> {
+    let query = ListQuery { field_selector: Some(format!("metadata.name={name}")), ..ListQuery::default() };
+    Ok(cx.cluster.list(kind, &query).await?.items)
+}
+
+/// Says that there is no such object, and what may be meant.
+async fn not_found(cx: &ToolContext, kind: &Kind, namespace: Option<&str>, name: &str) -> String {
+    let Some(namespace) = namespace else {
+        let near = near(cx, kind, None, name).await;
+        return format!("there is no {} {name:?}{near}", kind.kind);
+    };
+    if let Presence::Missing(missing) = presence(cx, namespace).await {
+        return missing;
+    }
+    let missing = format!("there is no {} {name:?} in namespace {namespace}", kind.kind);
+    let elsewhere = named(cx, kind, name).await.unwrap_or_default();
+    if elsewhere.is_empty() {
+        return format!("{missing}{}", near(cx, kind, Some(namespace), name).await);
+    }
+    let namespaces: Vec<&str> = elsewhere.iter().map(namespace_of).collect();
+    format!("{missing}, but there is one in {}", namespaces.join(", "))
+}
+
+/// The nearest names of a kind, with their namespaces where all of these were searched.
+async fn near(cx: &ToolContext, kind: &Kind, namespace: Option<&str>, name: &str) -> String {
+    let query = ListQuery { namespace: namespace.map(str::to_owned), ..ListQuery::default() };
+    let Ok((others, _)) = list_all(cx, kind, query, PAGE as usize).await else { return String::new() };
+    let near = nearest(name, others.iter().map(name_of), NEAR).into_iter().map(|near| {
+        let place = others.iter().find(|other| name_of(other) == near).map(namespace_of).unwrap_or_default();
+        match namespace.is_some() || place.is_empty() {
+            true => near,
+            false => format!("{place}/{near}"),
+        }
+    });
+    near_names(&near.collect::<Vec<_>>())
+}
+
+/// Whether a namespace exists.
+pub(super) enum Presence {
+    Exists,
+    /// It does not; with the nearest names.
+    Missing(String),
+    /// It cannot be told: namespaces may not be read, or were not recorded.
+    Unknown,
+}
+
+/// Looks whether a namespace exists.
+pub(super) async fn presence(cx: &ToolContext, namespace: &str) -> Presence {
+    let Ok(kind) = cx.cluster.resolve("Namespace", Some("v1")).await else { return Presence::Unknown };
+    match cx.cluster.get(&kind, None, namespace).await {
+        Ok(_) => return Presence::Exists,
+        Err(ClusterError::NotFound(_)) => {}
+        Err(_) => return Presence::Unknown,
+    }
+    match list_all(cx, &kind, ListQuery::default(), PAGE as usize).await {
+        Ok((all, _)) if !all.is_empty() => {
+            let near = nearest(namespace, all.iter().map(name_of), NEAR);
+            Presence::Missing(format!("there is no namespace {namespace:?}{}", near_names(&near)))
+        }
+        Ok(_) | Err(_) => Presence::Unknown,
+    }
+}
+
+/// `metadata.name`.
+pub(super) fn name_of(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().unwrap_or_default()
+}
+
+/// `metadata.namespace`, empty where the object has none.
+pub(super) fn namespace_of(object: &Value) -> &str {
+    object["metadata"]["namespace"].as_str().unwrap_or_default()
+}
