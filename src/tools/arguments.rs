@@ -59,8 +59,14 @@ pub(super) fn unknown(schema: &Value, arguments: &Map<String, Value>) -> Vec<Str
         .collect()
 }
 
-/// Callers write numbers and booleans as strings, and one name where a list is expected.
+/// Callers write numbers and booleans as strings, choices in other letters, and one name where a list is expected.
 fn repair(property: &Value, value: &mut Value) {
+    let choices = property["enum"].as_array().into_iter().flatten();
+    let mut choices = choices.filter(|choice| is_same_word(choice, value));
+    if let Some(choice) = choices.next() {
+        *value = choice.clone();
+        return;
+    }
     let repaired = match (property["type"].as_str(), &*value) {
         (Some("integer"), Value::String(text)) => text.trim().parse::<i64>().ok().map(Value::from),
         (Some("integer"), Value::Number(number)) => whole(number).map(Value::from),
@@ -71,6 +77,11 @@ fn repair(property: &Value, value: &mut Value) {
     if let Some(repaired) = repaired {
         *value = repaired;
     }
+}
+
+fn is_same_word(choice: &Value, value: &Value) -> bool {
+    let words = choice.as_str().zip(value.as_str());
+    words.is_some_and(|(choice, value)| choice.eq_ignore_ascii_case(value.trim()))
 }
 
 /// `20.0` is a whole number, too.
@@ -162,6 +173,14 @@ mod tests {
             since,
         };
         assert_eq!(read(arguments), Ok(input));
+    }
+
+    #[rstest]
+    #[case("red")]
+    #[case(" RED")]
+    fn choices_are_understood_in_any_case(#[case] colour: &str) {
+        let input = read(json!({ "name": "x", "colour": colour })).unwrap();
+        assert_eq!(input.colour, Some(Colour::Red));
     }
 
     #[test]

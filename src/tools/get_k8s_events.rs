@@ -1,6 +1,6 @@
 //! `get_k8s_events`: what happened, newest first, to an object and to what it owns.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -11,8 +11,8 @@ use crate::cluster::{ClusterError, Kind, ListQuery, age};
 
 use super::kube_event::KubeEvent;
 use super::objects::{Presence, find, get, list_all, namespace_of, presence};
-use super::owned::family;
-use super::table::table;
+use super::owned::{family, may_own};
+use super::table::{cell, table};
 use super::text::{counted, plain, shorten};
 use super::{Tool, ToolContext, ToolError, ToolOutcome};
 
@@ -29,6 +29,15 @@ pub(super) struct GetK8sEvents;
 enum EventType {
     Normal,
     Warning,
+}
+
+impl EventType {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "Normal",
+            Self::Warning => "Warning",
+        }
+    }
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -59,31 +68,18 @@ impl Tool for GetK8sEvents {
     type Input = Input;
 
     async fn run(&self, input: Input, cx: &ToolContext) -> Result<ToolOutcome, ToolError> {
-        let subject = Subject::of(&input, cx).await?;
-        let event_type = input.r#type.map(|event_type| match event_type {
-            EventType::Normal => "Normal",
-            EventType::Warning => "Warning",
-        });
-        let (events, more) = read_events(cx, subject.namespace.clone(), event_type).await?;
-        let events: Vec<KubeEvent> = events.into_iter().filter(|event| subject.has(event)).collect();
-        if events.is_empty()
-            && let Some(missing) = subject.missing
-        {
-            return Err(ToolError::NotFound(missing));
+        let mut subject = Subject::of(&input, cx).await?;
+        let (events, more) = read_events(cx, &subject).await?;
+        if events.is_empty() {
+            subject.must_exist(cx).await?;
         }
-        let mut notes = subject.notes;
         if more {
-            notes
-                .push(format!("Only {MAX_EVENTS} events were read: say namespace or type to see the others"));
+            subject
+                .notes
+                .push(format!("Only {MAX_EVENTS} events were read: say namespace or type to see others"));
         }
-        if events.is_empty()
-            && let Some(namespace) = &subject.namespace
-            && let Presence::Missing(missing) = presence(cx, namespace).await
-        {
-            return Err(ToolError::NotFound(missing));
-        }
-        notes.push(EXPIRY.to_owned());
-        let answer = Answer { events: merged(events), limit: input.limit, notes };
+        subject.notes.push(EXPIRY.to_owned());
+        let answer = Answer { events: merged(events), limit: input.limit, notes: subject.notes };
         Ok(answer.outcome(subject.namespace.is_none(), cx.now()))
     }
 }
@@ -92,18 +88,15 @@ impl Tool for GetK8sEvents {
 struct Subject {
     /// Where to look; `None` is everywhere.
     namespace: Option<String>,
-    objects: Objects,
+    event_type: Option<&'static str>,
+    kind: Option<String>,
+    name: Option<String>,
+    /// Kind, namespace and name of what the object owns.
+    family: HashSet<(String, String, String)>,
+    may_own: bool,
     /// Why there is no such object.
     missing: Option<String>,
     notes: Vec<String>,
-}
-
-enum Objects {
-    All,
-    OfKind(String),
-    OfName(String),
-    /// Kind, namespace (where it matters) and name.
-    These(Vec<(String, Option<String>, String)>),
 }
 
 impl Subject {
@@ -113,87 +106,98 @@ impl Subject {
             None => None,
         };
         let namespaced = kind.as_ref().is_none_or(|kind| kind.namespaced);
-        let namespace = input.namespace.clone().filter(|_| namespaced);
-        let objects = match (kind, &input.name) {
-            (Some(kind), Some(name)) => return Self::object(&kind, namespace, name, cx).await,
-            (Some(kind), None) => Objects::OfKind(kind.kind),
-            (None, Some(name)) => Objects::OfName(name.clone()),
-            (None, None) => Objects::All,
+        let mut subject = Self {
+            namespace: input.namespace.clone().filter(|_| namespaced),
+            event_type: input.r#type.map(EventType::name),
+            kind: kind.as_ref().map(|kind| kind.kind.clone()),
+            name: input.name.clone(),
+            family: HashSet::new(),
+            may_own: kind.as_ref().is_some_and(may_own),
+            missing: None,
+            notes: Vec::new(),
         };
-        Ok(Self { namespace, objects, missing: None, notes: Vec::new() })
+        if let (Some(kind), Some(name)) = (kind, &input.name) {
+            subject.find(&kind, name, cx).await?;
+        }
+        Ok(subject)
     }
 
-    /// An object, all it owns, and, where the namespace is not said, its namesakes. It may be gone: its events remain.
-    async fn object(
-        kind: &Kind,
-        namespace: Option<String>,
-        name: &str,
-        cx: &ToolContext,
-    ) -> Result<Self, ToolError> {
-        let found = match &namespace {
+    /// Adds all that the object owns, or its namesakes where the namespace is not said. It may be gone: its events
+    /// remain for a while.
+    async fn find(&mut self, kind: &Kind, name: &str, cx: &ToolContext) -> Result<(), ToolError> {
+        let found = match &self.namespace {
             Some(namespace) => get(cx, kind, Some(namespace), name).await.map(|object| vec![object]),
             None => find(cx, kind, name).await,
         };
-        let mut these = vec![(kind.kind.clone(), namespace.clone(), name.to_owned())];
-        let (mut missing, mut notes) = (None, Vec::new());
-        match found {
-            Ok(found) => {
-                for object in &found {
-                    match family(cx, kind, object).await {
-                        Ok(family) => these.extend(in_namespace(family, object)),
-                        Err(error) => notes.push(format!("What it owns cannot be read: {error}")),
-                    }
-                }
-            }
+        let found = match found {
             Err(ToolError::NotFound(why)) => {
-                notes.push(format!("It does not exist (any more): {why}"));
-                missing = Some(why);
+                self.notes.push(format!("It does not exist (any more): {why}"));
+                self.missing = Some(why);
+                return Ok(());
             }
-            Err(error) => return Err(error),
+            found => found?,
+        };
+        for object in found {
+            let namespace = namespace_of(&object);
+            match family(cx, kind, &object).await {
+                Ok(family) => self
+                    .family
+                    .extend(family.into_iter().map(|(kind, name)| (kind, namespace.to_owned(), name))),
+                Err(error) => self.notes.push(format!("What it owns cannot be read: {error}")),
+            }
         }
-        Ok(Self { namespace, objects: Objects::These(these), missing, notes })
+        Ok(())
+    }
+
+    /// Lets the server choose, where one selector can say it.
+    fn query(&self) -> ListQuery {
+        let mut fields = Vec::new();
+        fields.extend(self.event_type.map(|event_type| format!("type={event_type}")));
+        if !self.may_own {
+            fields.extend(self.kind.as_ref().map(|kind| format!("involvedObject.kind={kind}")));
+            fields.extend(self.name.as_ref().map(|name| format!("involvedObject.name={name}")));
+        }
+        let field_selector = (!fields.is_empty()).then(|| fields.join(","));
+        ListQuery { namespace: self.namespace.clone(), field_selector, ..ListQuery::default() }
     }
 
     fn has(&self, event: &KubeEvent) -> bool {
-        match &self.objects {
-            Objects::All => true,
-            Objects::OfKind(kind) => event.kind == *kind,
-            Objects::OfName(name) => event.name == *name,
-            Objects::These(these) => these.iter().any(|(kind, namespace, name)| {
-                event.kind == *kind
-                    && event.name == *name
-                    && namespace.as_ref().is_none_or(|namespace| event.namespace == *namespace)
-            }),
+        let is_it = self.kind.as_ref().is_none_or(|kind| event.kind == *kind)
+            && self.name.as_ref().is_none_or(|name| event.name == *name);
+        let key = || (event.kind.clone(), event.namespace.clone(), event.name.clone());
+        self.event_type.is_none_or(|event_type| event.event_type == event_type)
+            && (is_it || self.family.contains(&key()))
+    }
+
+    /// No events of something that is not there is an error rather than good news.
+    async fn must_exist(&self, cx: &ToolContext) -> Result<(), ToolError> {
+        if let Some(missing) = &self.missing {
+            return Err(ToolError::NotFound(missing.clone()));
+        }
+        match &self.namespace {
+            Some(namespace) => match presence(cx, namespace).await {
+                Presence::Missing(missing) => Err(ToolError::NotFound(missing)),
+                Presence::Exists | Presence::Unknown => Ok(()),
+            },
+            None => Ok(()),
         }
     }
 }
 
-fn in_namespace(
-    family: Vec<(String, String)>,
-    object: &Value,
-) -> impl Iterator<Item = (String, Option<String>, String)> {
-    let namespace = Some(namespace_of(object).to_owned()).filter(|namespace| !namespace.is_empty());
-    family.into_iter().map(move |(kind, name)| (kind, namespace.clone(), name))
-}
-
-/// The events of a namespace or of all, and whether there are more than were read. A recording may have them in the
-/// newer API only; a live cluster gives the same in both.
-async fn read_events(
-    cx: &ToolContext,
-    namespace: Option<String>,
-    event_type: Option<&str>,
-) -> Result<(Vec<KubeEvent>, bool), ClusterError> {
-    let field_selector = event_type.map(|event_type| format!("type={event_type}"));
-    let query = ListQuery { namespace, field_selector, ..ListQuery::default() };
+/// The subject's events, and whether there are more than were read. A recording may have them in the newer API only; a
+/// live cluster gives the same in both.
+async fn read_events(cx: &ToolContext, subject: &Subject) -> Result<(Vec<KubeEvent>, bool), ClusterError> {
     let core = cx.cluster.resolve("Event", Some("v1")).await?;
-    let (mut events, mut more) = list_all(cx, &core, query.clone(), MAX_EVENTS).await?;
+    let (mut events, mut more) = list_all(cx, &core, subject.query(), MAX_EVENTS, KubeEvent::read).await?;
     if events.is_empty()
         && cx.cluster.info.recorded
         && let Ok(newer) = cx.cluster.resolve("Event", Some("events.k8s.io/v1")).await
     {
-        (events, more) = list_all(cx, &newer, query, MAX_EVENTS).await?;
+        let query = ListQuery { field_selector: None, ..subject.query() };
+        (events, more) = list_all(cx, &newer, query, MAX_EVENTS, KubeEvent::read).await?;
     }
-    Ok((events.iter().map(KubeEvent::read).collect(), more))
+    events.retain(|event| subject.has(event));
+    Ok((events, more))
 }
 
 /// The same about the same object is one event that happened more often. Newest first.
@@ -254,18 +258,18 @@ impl Answer {
         let namespace = with_namespace.then_some("NAMESPACE");
         let titles = ["LAST SEEN", "COUNT", "TYPE", "REASON", "OBJECT", "MESSAGE"];
         let titles: Vec<&str> = namespace.into_iter().chain(titles).collect();
+        let shown = |text: &str| cell(&text.into());
         let rows = self.events.iter().map(|event| {
-            let seen = event.last_seen.map_or_else(|| "<unknown>".to_owned(), |seen| age(seen, now) + " ago");
+            let seen = event.last_seen.map(|seen| age(seen, now) + " ago").unwrap_or_default();
             let cells = [
-                seen,
+                shown(&seen),
                 event.count.to_string(),
-                plain(&event.event_type),
-                plain(&event.reason),
-                plain(&event.object()),
-                shorten(&plain(&event.message), MESSAGE),
+                shown(&event.event_type),
+                shown(&event.reason),
+                shown(&event.object()),
+                shorten(&shown(&event.message), MESSAGE),
             ];
-            let namespace = with_namespace.then(|| plain(&event.namespace));
-            namespace.into_iter().chain(cells).collect()
+            with_namespace.then(|| shown(&event.namespace)).into_iter().chain(cells).collect()
         });
         table(&titles, &rows.collect::<Vec<Vec<String>>>())
     }

@@ -207,7 +207,7 @@ fn outcome(
         all.iter().map(|other| other.name.as_str()).filter(|name| *name != container.name).collect();
     let mut text = format!("# {}/{}, container {}", query.namespace, query.pod, container.name);
     if query.previous {
-        text.push_str(", before its last restart");
+        text.push_str(", the instance before its last restart");
     } else if container.restarts > 0 {
         text.push_str(&format!(
             ", restarted {}",

@@ -62,11 +62,10 @@ impl Tool for ListApiVersions {
 async fn custom_kinds(cx: &ToolContext) -> Option<BTreeSet<(String, String)>> {
     let api_version = Some("apiextensions.k8s.io/v1");
     let definition = cx.cluster.resolve("CustomResourceDefinition", api_version).await.ok()?;
-    let (definitions, _) = list_all(cx, &definition, ListQuery::default(), MAX_DEFINITIONS).await.ok()?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let custom =
-        definitions.iter().map(|of| (text(&of["spec"]["group"]), text(&of["spec"]["names"]["kind"])));
-    Some(custom.collect())
+    let names = |of: &Value| (text(&of["spec"]["group"]), text(&of["spec"]["names"]["kind"]));
+    let (names, _) = list_all(cx, &definition, ListQuery::default(), MAX_DEFINITIONS, names).await.ok()?;
+    Some(names.into_iter().collect())
 }
 
 fn is_custom(kind: &Kind, custom: Option<&BTreeSet<(String, String)>>) -> Option<bool> {

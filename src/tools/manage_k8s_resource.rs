@@ -1,7 +1,7 @@
 //! `manage_k8s_resource`: one object in full. This server only reads.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::objects::get;
@@ -9,7 +9,7 @@ use super::{Tool, ToolContext, ToolError, ToolOutcome};
 
 pub(super) struct ManageK8sResource;
 
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Operation {
     #[default]

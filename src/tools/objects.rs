@@ -9,21 +9,25 @@ use super::{ToolContext, ToolError};
 
 /// How many names are offered where one does not exist.
 const NEAR: usize = 5;
+/// How many names are looked at to find the nearest.
+const SEARCHED: usize = 5000;
 /// Page size of the lists that tools read for themselves.
 const PAGE: u32 = 500;
 
-/// The objects of a kind, at most `max` of them, and whether there are more.
-pub(super) async fn list_all(
+/// What `read` takes from the objects of a kind, of at most `max` of them, and whether there are more. Only one page of
+/// objects is held at a time.
+pub(super) async fn list_all<T>(
     cx: &ToolContext,
     kind: &Kind,
     mut query: ListQuery,
     max: usize,
-) -> Result<(Vec<Value>, bool), ClusterError> {
+    read: impl Fn(&Value) -> T,
+) -> Result<(Vec<T>, bool), ClusterError> {
     query.limit = Some(PAGE);
     let mut all = Vec::new();
     loop {
         let page = cx.cluster.list(kind, &query).await?;
-        all.extend(page.items);
+        all.extend(page.items.iter().map(&read));
         query.continue_token = page.continue_token;
         if query.continue_token.is_none() || all.len() >= max {
             let more = query.continue_token.is_some() || all.len() > max;
@@ -71,27 +75,30 @@ async fn not_found(cx: &ToolContext, kind: &Kind, namespace: Option<&str>, name:
         let near = near(cx, kind, None, name).await;
         return format!("there is no {} {name:?}{near}", kind.kind);
     };
-    if let Presence::Missing(missing) = presence(cx, namespace).await {
-        return missing;
-    }
     let missing = format!("there is no {} {name:?} in namespace {namespace}", kind.kind);
     let elsewhere = named(cx, kind, name).await.unwrap_or_default();
-    if elsewhere.is_empty() {
-        return format!("{missing}{}", near(cx, kind, Some(namespace), name).await);
+    if !elsewhere.is_empty() {
+        let namespaces: Vec<&str> = elsewhere.iter().map(namespace_of).collect();
+        return format!("{missing}, but there is one in {}", namespaces.join(", "));
     }
-    let namespaces: Vec<&str> = elsewhere.iter().map(namespace_of).collect();
-    format!("{missing}, but there is one in {}", namespaces.join(", "))
+    match presence(cx, namespace).await {
+        Presence::Missing(missing) => missing,
+        Presence::Exists | Presence::Unknown => {
+            format!("{missing}{}", near(cx, kind, Some(namespace), name).await)
+        }
+    }
 }
 
 /// The nearest names of a kind, with their namespaces where all of these were searched.
 async fn near(cx: &ToolContext, kind: &Kind, namespace: Option<&str>, name: &str) -> String {
     let query = ListQuery { namespace: namespace.map(str::to_owned), ..ListQuery::default() };
-    let Ok((others, _)) = list_all(cx, kind, query, PAGE as usize).await else { return String::new() };
-    let near = nearest(name, others.iter().map(name_of), NEAR).into_iter().map(|near| {
-        let place = others.iter().find(|other| name_of(other) == near).map(namespace_of).unwrap_or_default();
-        match namespace.is_some() || place.is_empty() {
-            true => near,
-            false => format!("{place}/{near}"),
+    let names = |object: &Value| (name_of(object).to_owned(), namespace_of(object).to_owned());
+    let Ok((others, _)) = list_all(cx, kind, query, SEARCHED, names).await else { return String::new() };
+    let near = nearest(name, others.iter().map(|(name, _)| name.as_str()), NEAR).into_iter().map(|near| {
+        let place = others.iter().find(|(name, _)| *name == near).map(|(_, namespace)| namespace.as_str());
+        match place.filter(|place| namespace.is_none() && !place.is_empty()) {
+            Some(place) => format!("{place}/{near}"),
+            None => near,
         }
     });
     near_names(&near.collect::<Vec<_>>())
@@ -114,9 +121,9 @@ pub(super) async fn presence(cx: &ToolContext, namespace: &str) -> Presence {
         Err(ClusterError::NotFound(_)) => {}
         Err(_) => return Presence::Unknown,
     }
-    match list_all(cx, &kind, ListQuery::default(), PAGE as usize).await {
+    match list_all(cx, &kind, ListQuery::default(), SEARCHED, |object| name_of(object).to_owned()).await {
         Ok((all, _)) if !all.is_empty() => {
-            let near = nearest(namespace, all.iter().map(name_of), NEAR);
+            let near = nearest(namespace, all.iter().map(String::as_str), NEAR);
             Presence::Missing(format!("there is no namespace {namespace:?}{}", near_names(&near)))
         }
         Ok(_) | Err(_) => Presence::Unknown,

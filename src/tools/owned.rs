@@ -1,5 +1,7 @@
 //! What an object owns, by owner references: a Deployment its ReplicaSets and their Pods, a CronJob its Jobs.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use crate::cluster::{ClusterError, Kind, ListQuery};
@@ -16,16 +18,21 @@ pub(super) async fn family(
     kind: &Kind,
     object: &Value,
 ) -> Result<Vec<(String, String)>, ClusterError> {
-    let mut family = vec![Member::of(&kind.kind, object)];
+    let mut family = Family::default();
+    family.add(Member::of(&kind.kind, object));
     for (api_version, kind) in below(kind) {
         let kind = cx.cluster.resolve(kind, Some(api_version)).await?;
         let query = ListQuery { namespace: Some(namespace_of(object).to_owned()), ..ListQuery::default() };
-        let (candidates, _) = list_all(cx, &kind, query, MAX_OBJECTS).await?;
-        let owned = candidates.iter().filter(|candidate| family.iter().any(|member| member.owns(candidate)));
-        let owned: Vec<Member> = owned.map(|object| Member::of(&kind.kind, object)).collect();
-        family.extend(owned);
+        let member = |object: &Value| family.owns(object).then(|| Member::of(&kind.kind, object));
+        let (members, _) = list_all(cx, &kind, query, MAX_OBJECTS, member).await?;
+        members.into_iter().flatten().for_each(|member| family.add(member));
     }
-    Ok(family.into_iter().map(|member| (member.kind, member.name)).collect())
+    Ok(family.names)
+}
+
+/// True for the kinds that own objects of other kinds.
+pub(super) fn may_own(kind: &Kind) -> bool {
+    !below(kind).is_empty()
 }
 
 /// The kinds that may be owned, owners first.
@@ -48,22 +55,37 @@ fn below(kind: &Kind) -> &'static [(&'static str, &'static str)] {
 struct Member {
     kind: String,
     name: String,
-    uid: String,
+    uid: Option<String>,
 }
 
 impl Member {
     fn of(kind: &str, object: &Value) -> Self {
-        let uid = object["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+        let uid = object["metadata"]["uid"].as_str().map(str::to_owned);
         Self { kind: kind.to_owned(), name: name_of(object).to_owned(), uid }
+    }
+}
+
+#[derive(Default)]
+struct Family {
+    names: Vec<(String, String)>,
+    uids: HashSet<String>,
+}
+
+impl Family {
+    fn add(&mut self, member: Member) {
+        self.names.push((member.kind, member.name));
+        self.uids.extend(member.uid);
     }
 
     /// Hand-written recordings may come without uids; then kind and name have to do.
     fn owns(&self, object: &Value) -> bool {
-        let owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
-        let mut owners = owners.map(|owner| (&owner["kind"], &owner["name"], owner["uid"].as_str()));
-        owners.any(|(kind, name, uid)| match uid.filter(|_| !self.uid.is_empty()) {
-            Some(uid) => uid == self.uid,
-            None => *kind == self.kind.as_str() && *name == self.name.as_str(),
+        let mut owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
+        owners.any(|owner| match owner["uid"].as_str().filter(|_| !self.uids.is_empty()) {
+            Some(uid) => self.uids.contains(uid),
+            None => self
+                .names
+                .iter()
+                .any(|(kind, name)| owner["kind"] == kind.as_str() && owner["name"] == name.as_str()),
         })
     }
 }

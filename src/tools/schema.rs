@@ -51,6 +51,9 @@ fn tidy(property: &mut Value) {
         let only = types.pop();
         object.insert("type".to_owned(), only.unwrap_or_default());
     }
+    if let Some(Value::Array(values)) = object.get_mut("enum") {
+        values.retain(|value| !value.is_null());
+    }
     if let Some(Value::String(description)) = object.get_mut("description") {
         *description = description.split_whitespace().collect::<Vec<_>>().join(" ");
     }

@@ -29,8 +29,8 @@ pub(super) fn shorten(text: &str, max: usize) -> String {
     beginning.chain(['…']).chain(text.chars().skip(length - tail)).collect()
 }
 
-/// The candidates that someone who wrote `wanted` may have meant, best first: those that contain it, then those that
-/// are a few letters away.
+/// The candidates that someone who wrote `wanted` may have meant, best first: those that contain it, those that are a
+/// few letters away, and those with the same first word (`catalog-85f4-x2` for `catalog-7c11-p9`).
 pub(super) fn nearest<'a>(
     wanted: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -38,14 +38,21 @@ pub(super) fn nearest<'a>(
 ) -> Vec<String> {
     let wanted = wanted.to_lowercase();
     let tolerance = 2.max(wanted.len() / 3);
-    let distance = |candidate: &str| match candidate.to_lowercase() {
-        name if name.starts_with(&wanted) => 0,
-        name if name.contains(&wanted) || wanted.starts_with(&name) => 1,
-        name => 1 + strsim::damerau_levenshtein(&name, &wanted),
+    let first_word = |name: &str| name.split('-').next().filter(|word| word.len() > 2).map(str::to_owned);
+    let distance = |candidate: &str| {
+        let name = candidate.to_lowercase();
+        if name.starts_with(&wanted) {
+            return Some(0);
+        }
+        if name.contains(&wanted) || wanted.starts_with(&name) {
+            return Some(1);
+        }
+        let letters = strsim::damerau_levenshtein(&name, &wanted);
+        let related = first_word(&name).is_some_and(|word| Some(word) == first_word(&wanted));
+        (letters <= tolerance || related).then_some(1 + letters)
     };
     let mut near: Vec<(usize, &str)> =
-        candidates.into_iter().map(|candidate| (distance(candidate), candidate)).collect();
-    near.retain(|(distance, _)| *distance <= 1 + tolerance);
+        candidates.into_iter().filter_map(|candidate| Some((distance(candidate)?, candidate))).collect();
     near.sort_unstable();
     near.dedup();
     near.into_iter().take(count).map(|(_, name)| name.to_owned()).collect()
@@ -91,6 +98,7 @@ mod tests {
     #[rstest]
     #[case::prefix("catalog", &["catalog-85f4-x2", "mycatalog", "cart"], &["catalog-85f4-x2", "mycatalog"])]
     #[case::a_typo("catlaog", &["catalog", "cart"], &["catalog"])]
+    #[case::a_pod_of_another_generation("catalog-7c11-p9", &["cart-1", "catalog-85f4-x2"], &["catalog-85f4-x2"])]
     #[case::nothing_near("zzzzzz", &["catalog", "cart"], &[])]
     #[case::case_does_not_matter("Shop", &["shop"], &["shop"])]
     fn near_names_are_found(#[case] wanted: &str, #[case] candidates: &[&str], #[case] near: &[&str]) {

@@ -7,3 +7,4 @@ mod cli;
 mod diagnosis;
 mod directions;
 mod tasks;
+mod tools;
