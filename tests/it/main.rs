@@ -8,3 +8,4 @@ mod diagnosis;
 mod directions;
 mod support;
 mod tasks;
+mod tools;
