@@ -141,7 +141,7 @@ fn build_card(settings: &Settings) -> anyhow::Result<PublishedCard> {
 }
 
 fn build_agent(cluster: Cluster, budget: Budget) -> Arc<dyn AgentExecutor> {
-    Arc::new(Agent::new(Arc::new(Runbook), Arc::new(Registry::default()), cluster, budget))
+    Arc::new(Agent::new(Arc::new(Runbook), Arc::new(Registry::kubernetes()), cluster, budget))
 }
 
 async fn build_store(storage: &Storage) -> anyhow::Result<(Arc<dyn TaskStore>, Option<Scratch>)> {

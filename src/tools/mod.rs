@@ -144,18 +144,3 @@ pub trait Toolbox: Send + Sync + 'static {
     /// Calls a tool. Whatever goes wrong is in the outcome.
     async fn call(&self, name: &str, arguments: Value, cx: &ToolContext) -> ToolOutcome;
 }
-
-/// Stand-in.
-#[derive(Debug, Default)]
-pub struct Registry;
-
-#[async_trait::async_trait]
-impl Toolbox for Registry {
-    fn list(&self) -> Vec<ToolSpec> {
-        Vec::new()
-    }
-
-    async fn call(&self, name: &str, _arguments: Value, _cx: &ToolContext) -> ToolOutcome {
-        ToolOutcome { is_error: true, structured: Value::Null, text: name.to_owned(), truncated: false }
-    }
-}
