@@ -25,7 +25,7 @@ const MAX_ANSWER: usize = 64 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// No connection, or one that broke.
-    #[error("{url} cannot be reached: {source}")]
+    #[error("{url} cannot be reached")]
     Unreachable {
         /// Where.
         url: String,
@@ -87,7 +87,7 @@ impl A2aClient {
             .tcp_keepalive(KEEP_ALIVE)
             .user_agent(concat!("drydock/", env!("CARGO_PKG_VERSION")))
             .build();
-        let http = http.map_err(|source| ClientError::Unreachable { url: url.to_owned(), source })?;
+        let http = http.map_err(|source| unreachable(url, source))?;
         let location = match url.ends_with(".json") {
             true => url.to_owned(),
             false => format!("{}/.well-known/agent-card.json", url.trim_end_matches('/')),
@@ -310,7 +310,7 @@ fn items(
         while let Some(event) = events.next().await {
             let event = event.map_err(|error| match error {
                 eventsource_stream::EventStreamError::Transport(source) => {
-                    ClientError::Unreachable { url: endpoint.clone(), source }
+                    unreachable(&endpoint, source)
                 }
                 other => ClientError::Protocol(other.to_string()),
             })?;
@@ -351,6 +351,10 @@ fn choose_interface(card: &Value) -> Option<(String, Dialect)> {
         .or_else(|| of_version("0.3").or_else(old).map(|url| (url, Dialect::V03)))
 }
 
+fn unreachable(url: &str, source: reqwest::Error) -> ClientError {
+    ClientError::Unreachable { url: url.to_owned(), source: source.without_url() }
+}
+
 fn authorized(request: reqwest::RequestBuilder, token: Option<&str>) -> reqwest::RequestBuilder {
     match token {
         Some(token) => request.bearer_auth(token),
@@ -359,8 +363,7 @@ fn authorized(request: reqwest::RequestBuilder, token: Option<&str>) -> reqwest:
 }
 
 async fn send(request: reqwest::RequestBuilder, url: &str) -> Result<reqwest::Response, ClientError> {
-    let response =
-        request.send().await.map_err(|source| ClientError::Unreachable { url: url.to_owned(), source })?;
+    let response = request.send().await.map_err(|source| unreachable(url, source))?;
     let status = response.status();
     if status.is_success() {
         return Ok(response);
@@ -378,7 +381,7 @@ async fn read_json(response: reqwest::Response, url: &str) -> Result<Value, Clie
     let mut body = Vec::new();
     let mut chunks = response.bytes_stream();
     while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|source| ClientError::Unreachable { url: url.to_owned(), source })?;
+        let chunk = chunk.map_err(|source| unreachable(url, source))?;
         if body.len() + chunk.len() > MAX_ANSWER {
             return Err(ClientError::Protocol("it is too large".to_owned()));
         }
