@@ -106,7 +106,7 @@ async fn a_limit_ends_with_the_way_to_read_on() {
     assert!(first.truncated);
     assert_eq!((&first.structured["count"], &first.structured["remaining"]), (&json!(3), &json!(2)));
     let token = first.structured["continue"].as_str().unwrap();
-    assert!(first.text.contains(&format!("there are 2 more: narrow with")), "{}", first.text);
+    assert!(first.text.contains("there are 2 more: narrow with"), "{}", first.text);
     assert!(first.text.contains(&format!("continue={token}\n")), "{}", first.text);
     let second = done(TOOL, json!({ "kind": "pods", "limit": 3, "continue": token })).await;
     assert!(!second.truncated && second.structured["continue"].is_null());
