@@ -12,6 +12,8 @@ use super::{ClusterError, redact};
 
 /// How long one answer may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a log may take: a node that is gone makes the API server wait for it.
+const LOG_TIMEOUT: Duration = Duration::from_secs(20);
 /// Largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 128 << 20;
 /// How often a request is repeated when the server asks to come back later.
@@ -33,7 +35,7 @@ impl Requests<'_> {
             let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| self.cut_off(error))?;
             Ok(Vec::from(body.to_bytes()))
         };
-        self.in_time(read).await
+        self.within(TIMEOUT, read).await
     }
 
     /// The answer as JSON of a known shape.
@@ -56,16 +58,16 @@ impl Requests<'_> {
             tail.shorten(keep);
             Ok(tail)
         };
-        self.in_time(read).await
+        self.within(LOG_TIMEOUT, read).await
     }
 
-    async fn in_time<T>(
+    async fn within<T>(
         &self,
+        limit: Duration,
         work: impl Future<Output = Result<T, ClusterError>>,
     ) -> Result<T, ClusterError> {
-        tokio::time::timeout(TIMEOUT, work).await.unwrap_or_else(|_| {
-            let message =
-                format!("the cluster {} did not answer within {} s", self.cluster, TIMEOUT.as_secs());
+        tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+            let message = format!("the cluster {} did not answer within {} s", self.cluster, limit.as_secs());
             Err(ClusterError::Unreachable { message, source: None })
         })
     }

@@ -227,6 +227,17 @@ impl Bundle {
         &self.damaged
     }
 
+    /// How many objects of this kind there are.
+    pub(super) fn count(&self, kind: &Kind) -> usize {
+        let of_kind = self.resources.iter().find(|resource| resource.kind == *kind);
+        of_kind.map_or(0, |resource| resource.objects.len())
+    }
+
+    /// True where the recording speaks of this kind: with objects, or with a file named after it that has none.
+    pub(super) fn is_recorded(&self, kind: &Kind) -> bool {
+        self.count(kind) > 0 || self.recorded.contains(&kind.plural)
+    }
+
     /// The newest time that an event or a pod speaks of: a recording takes a while after it was begun.
     fn newest_time(&self) -> Option<jiff::Timestamp> {
         let kinds = ["Event", "Pod", "Lease"];
