@@ -1,5 +1,7 @@
 //! `manage_k8s_resource` and `diagnose_cluster`: one object, made sure of.
 
+use drydock::diagnosis::render;
+use drydock::diagnosis::report::{ObjectRef, Report};
 use drydock::tools::{Registry, Toolbox};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -86,6 +88,38 @@ async fn what_is_not_there_is_answered_with_what_may_be_meant(
     #[case] expected: &str,
 ) {
     assert_eq!(refused(TOOL, arguments).await, expected);
+}
+
+#[rstest]
+#[case::a_short_name(json!({ "kind": "deploy", "name": "catalog", "namespace": "shop" }))]
+#[case::no_namespace(json!({ "kind": "Deployment", "name": "catalog" }))]
+#[case::with_its_group(json!({ "kind": "deployments.apps", "name": "catalog", "namespaces": "shop" }))]
+#[tokio::test]
+async fn a_diagnosis_of_an_object_is_a_report_about_its_canonical_name(#[case] arguments: Value) {
+    let outcome = done("diagnose_cluster", arguments).await;
+    let report: Report = serde_json::from_value(outcome.structured).unwrap();
+    let catalog = ObjectRef {
+        api_version: "apps/v1".to_owned(),
+        kind: "Deployment".to_owned(),
+        namespace: Some("shop".to_owned()),
+        name: "catalog".to_owned(),
+    };
+    assert_eq!(report.scope.object, Some(catalog));
+    assert!(report.coverage.read.contains(&"pods".to_owned()));
+    assert_eq!(outcome.text, render::markdown(&report));
+}
+
+#[rstest]
+#[case::everything(json!({}), &[])]
+#[case::namespaces(json!({ "namespaces": ["shop", "bank"] }), &["shop", "bank"])]
+#[case::one_namespace(json!({ "namespace": "shop" }), &["shop"])]
+#[case::a_node(json!({ "kind": "no", "name": "node-1", "namespace": "shop" }), &[])]
+#[tokio::test]
+async fn a_diagnosis_keeps_to_its_scope(#[case] arguments: Value, #[case] namespaces: &[&str]) {
+    let outcome = done("diagnose_cluster", arguments).await;
+    let report: Report = serde_json::from_value(outcome.structured).unwrap();
+    assert_eq!(report.scope.namespaces, namespaces);
+    assert!(report.scope.object.is_none_or(|object| object.namespace.is_none()));
 }
 
 #[rstest]
