@@ -215,7 +215,7 @@ fn outcome(
     let others: Vec<&str> =
         all.iter().map(|other| other.name.as_str()).filter(|name| *name != container.name).collect();
     let mut text = format!("# {}/{}, container {}", query.namespace, query.pod, container.name);
-    if query.previous {
+    if query.previous && !lines.kept.is_empty() {
         text.push_str(", the instance before its last restart");
     } else if container.restarts > 0 {
         text.push_str(&format!(

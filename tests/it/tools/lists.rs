@@ -70,6 +70,14 @@ async fn custom_resources_show_their_condition() {
     assert_eq!(outcome.structured["items"][0]["status"], "Ready");
 }
 
+#[tokio::test]
+async fn a_kind_of_which_nothing_is_known_has_names_and_ages() {
+    let objects = ["one", "two"].map(|name| object("v1", "ServiceAccount", Some("shop"), name, json!({})));
+    let arguments = json!({ "kind": "sa", "namespace": "shop" });
+    let outcome = Registry::kubernetes().call(TOOL, arguments, &context(cluster_of(&objects, &[]))).await;
+    assert_eq!(outcome.text, "NAME   AGE\none    120m\ntwo    120m\n");
+}
+
 #[rstest]
 #[case::everywhere(json!({ "kind": "services" }), "No services in any namespace.\n", Value::Null)]
 #[case::in_a_namespace(

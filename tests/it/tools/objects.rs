@@ -72,6 +72,8 @@ async fn nothing_is_changed(#[case] operation: &str) {
 #[rstest]
 #[case::a_typo(json!({ "kind": "deploy", "name": "catalgo", "namespace": "shop" }),
     "there is no Deployment \"catalgo\" in namespace shop; near: catalog")]
+#[case::a_typo_and_no_namespace(json!({ "kind": "deploy", "name": "catalgo" }),
+    "there is no Deployment \"catalgo\" in namespace default; near: shop/catalog")]
 #[case::the_default_namespace(json!({ "kind": "deploy", "name": "catalog" }),
     "there is no Deployment \"catalog\" in namespace default, but there is one in shop")]
 #[case::another_namespace(json!({ "kind": "pod", "name": "ledger-0", "namespace": "shop" }),
