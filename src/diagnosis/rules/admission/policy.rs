@@ -168,7 +168,7 @@ pub(super) fn terminating(facts: &Facts<'_>, victims: &Victims<'_>) -> Draft {
     let name = victims.namespace();
     let object = reference("v1", "Namespace", "", name);
     let namespace = facts.get("Namespace", "", name);
-    let title = format!("Namespace {name} is being deleted: nothing can be created in it");
+    let title = format!("Namespace {name} is being deleted: {} cannot create pods in it", victims.name());
     let show = format!("kubectl get namespace {} -o yaml", sh(name));
     victims
         .draft("namespace-terminating", object, title)

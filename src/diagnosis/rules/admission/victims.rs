@@ -85,7 +85,7 @@ fn refusal<'a>(facts: &Facts<'a>, owner: Object<'a>) -> Option<(&'a str, Evidenc
     // The controller takes the condition away as soon as it succeeds.
     let condition = owner.condition(of_type).filter(|condition| condition["reason"] == reason);
     let is_current =
-        |event: &KubeEvent<'_>| condition.is_some() || !succeeded.is_some_and(|time| Some(time) > event.last);
+        |event: &KubeEvent<'_>| condition.is_some() || succeeded.is_none_or(|time| Some(time) <= event.last);
     match failed.filter(is_current) {
         Some(event) => Some((event.message, draft::event(&event))),
         None => Some((condition?.text("/message"), draft::condition(owner, of_type)?)),
