@@ -155,6 +155,7 @@ fn configuration() -> Vec<Value> {
     } });
     let conditions = json!({ "conditions": [{ "type": "Ready", "status": "True" }] });
     vec![
+        object("v1", "Namespace", None, "default", json!({ "status": { "phase": "Active" } })),
         object("v1", "Namespace", None, "shop", json!({ "status": { "phase": "Active" } })),
         object("v1", "Namespace", None, "bank", json!({ "status": { "phase": "Active" } })),
         object("v1", "Node", None, "node-1", json!({ "status": conditions })),
