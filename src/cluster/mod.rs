@@ -3,14 +3,24 @@
 //! There is no trait: everything goes through [`kube::Client`], and a bundle is a tower service that speaks the
 //! Kubernetes API, so one code path is tested, demonstrated and shipped.
 
+mod age;
 mod bundle;
+mod connect;
+mod discovery;
+mod kind;
+mod pod_status;
 mod reader;
 pub mod redact;
+mod request;
 mod snapshot;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-pub use bundle::{Bundle, BundleApi, BundleResponse, Damaged, Kind};
+pub use age::age;
+pub use bundle::{Bundle, BundleApi, BundleResponse, Damaged};
+pub use kind::Kind;
+pub use pod_status::{PodStatus, pod_status};
 pub use reader::{ListQuery, LogQuery, Page};
 pub use snapshot::{Progress, SnapshotLimits, diagnose};
 
@@ -32,6 +42,22 @@ pub struct Cluster {
     pub client: kube::Client,
     /// What is known of it without asking.
     pub info: ClusterInfo,
+    discovery: Arc<discovery::Cache>,
+    bundle: Option<Arc<Bundle>>,
+}
+
+impl Cluster {
+    /// A cluster that this client speaks to.
+    pub fn new(client: kube::Client, info: ClusterInfo) -> Self {
+        Self { client, info, discovery: Arc::default(), bundle: None }
+    }
+
+    /// A recorded cluster.
+    pub fn from_bundle(bundle: Bundle) -> Self {
+        let bundle = Arc::new(bundle);
+        let client = kube::Client::new(BundleApi::new(Arc::clone(&bundle)), "default");
+        Self { bundle: Some(Arc::clone(&bundle)), ..Self::new(client, bundle.info().clone()) }
+    }
 }
 
 /// What a cluster is called and where it comes from.
@@ -59,6 +85,9 @@ pub enum ClusterError {
     /// The request itself is wrong (a selector, a parameter).
     #[error("{0}")]
     Invalid(String),
+    /// The continue token is too old: the list has to be read again from the start.
+    #[error("{0}")]
+    Expired(String),
     /// No answer, TLS or authentication trouble, or an answer that is not Kubernetes'.
     #[error("{message}")]
     Unreachable {
