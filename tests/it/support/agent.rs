@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use drydock::agent_card::{self, PublishedCard};
 use drydock::app::App;
-use drydock::tasks::{AgentExecutor, RunnerLimits, TaskRunner};
+use drydock::tasks::{AgentExecutor, RunnerLimits};
 use eventsource_stream::Eventsource;
 use futures::stream::{BoxStream, StreamExt};
 use serde_json::{Value, json};
@@ -20,7 +20,6 @@ use super::store_in;
 /// An agent that is served until dropped.
 pub struct TestAgent {
     pub url: String,
-    pub runner: TaskRunner,
     http: reqwest::Client,
     _stops: DropGuard,
     _folder: TempDir,
@@ -70,9 +69,9 @@ impl TestAgent {
         );
         let store = Arc::new(store_in(folder.path()).await);
         let app = App::assemble(store, executor, card, limits);
-        let (runner, stop) = (app.runner().clone(), CancellationToken::new());
+        let stop = CancellationToken::new();
         tokio::spawn(app.serve(listener, stop.clone().cancelled_owned()));
-        Self { url, runner, http: reqwest::Client::new(), _stops: stop.drop_guard(), _folder: folder }
+        Self { url, http: reqwest::Client::new(), _stops: stop.drop_guard(), _folder: folder }
     }
 
     /// A request of any method to a path below the agent's URL.

@@ -12,7 +12,7 @@ pub use agent::{Frame, TestAgent, frames_of, json_of, rpc_to, v1_message, v03_me
 pub use cluster::GatedCluster;
 pub use gate::GatedStore;
 pub use proxy::BreakingProxy;
-pub use puppet::{Puppet, Strings};
+pub use puppet::Puppet;
 
 use std::path::Path;
 
