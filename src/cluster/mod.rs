@@ -90,13 +90,7 @@ pub enum ClusterError {
     /// The continue token is too old: the list has to be read again from the start.
     #[error("{0}")]
     Expired(String),
-    /// No answer, TLS or authentication trouble, or an answer that is not Kubernetes'.
-    #[error("{message}")]
-    Unreachable {
-        /// What to tell the caller, with what to do next.
-        message: String,
-        /// The cause, for the log.
-        #[source]
-        source: Option<Box<dyn std::error::Error + Send + Sync>>,
-    },
+    /// No answer, TLS or authentication trouble, or an answer that is not Kubernetes'. The cause is in the log.
+    #[error("{0}")]
+    Unreachable(String),
 }
