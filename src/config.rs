@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::agent::Budget;
 use crate::cluster::ClusterSource;
@@ -75,6 +75,27 @@ impl ServerArgs {
         );
         Ok(())
     }
+}
+
+/// What is logged. Logs go to stderr, and never hold bodies or tokens.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LogArgs {
+    /// What to log: off, error, warn, info, debug, trace, or a filter such as drydock=debug,warn
+    #[arg(long, value_name = "FILTER", env = "DRYDOCK_LOG", global = true, help_heading = "Logging")]
+    pub log: Option<String>,
+    /// How to write log lines
+    #[arg(long, value_name = "FORMAT", env = "DRYDOCK_LOG_FORMAT", global = true, help_heading = "Logging")]
+    pub log_format: Option<LogFormat>,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
 }
 
 /// Where tasks are kept when `--data` does not say: `$XDG_DATA_HOME/drydock`, else `~/.local/share/drydock`.

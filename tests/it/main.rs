@@ -6,4 +6,6 @@ mod bundle;
 mod cli;
 mod diagnosis;
 mod directions;
+mod support;
 mod tasks;
+mod tools;

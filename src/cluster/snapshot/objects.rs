@@ -71,9 +71,9 @@ impl Reading<'_> {
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<Vec<KindRead>, ClusterError> {
         let offered = self.cluster.discovered().await?;
-        let reading = wanted.iter().enumerate().map(|(place, kind)| {
+        let reading = (0..wanted.len()).map(|place| {
             let offered = &offered;
-            async move { (place, self.kind(kind, offered).await) }
+            async move { (place, self.kind(&wanted[place], offered).await) }
         });
         let mut reading = futures::stream::iter(reading).buffer_unordered(CONCURRENCY);
         let mut done = Vec::with_capacity(wanted.len());

@@ -54,7 +54,7 @@ fn live(
 }
 
 async fn report_of(cluster: &Cluster, scope: &Scope) -> Report {
-    diagnose(cluster, scope, SnapshotLimits::default(), |_| ()).await.unwrap()
+    diagnose(cluster, scope, SnapshotLimits::default(), |_| ()).await.expect("the cluster answers")
 }
 
 fn why<'a>(coverage: &'a Coverage, what: &str) -> Option<&'a str> {

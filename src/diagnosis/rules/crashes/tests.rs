@@ -141,12 +141,3 @@ fn an_init_container_that_waits_says_for_what() {
     assert_eq!(testing::roots(&report), ["init-container-waits Deployment/api"]);
     assert!(report.findings[0].title.contains("waits for db:5432"), "{}", report.findings[0].title);
 }
-
-#[rstest]
-#[case("-Xms256m -Xmx2g -XX:+UseG1GC", Some(2_147_483_648.0))]
-#[case("--max-old-space-size=512", Some(536_870_912.0))]
-#[case("-Xmx", None)]
-#[case("nothing", None)]
-fn heap_sizes_are_read(#[case] text: &str, #[case] bytes: Option<f64>) {
-    assert_eq!(heap_flag(text).map(|(_, bytes)| bytes), bytes);
-}
