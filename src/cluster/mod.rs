@@ -5,6 +5,7 @@
 
 mod age;
 mod bundle;
+mod capture;
 mod connect;
 mod discovery;
 mod kind;
@@ -18,7 +19,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use age::age;
-pub use bundle::{Bundle, BundleApi, BundleResponse, Damaged};
+pub use bundle::{Bundle, BundleApi, BundleResponse, Damaged, serve_bundle};
+pub use capture::{CaptureError, CaptureLimits, Captured, capture};
 pub use kind::Kind;
 pub use pod_status::{PodStatus, pod_status};
 pub use reader::{ListQuery, LogQuery, Page};

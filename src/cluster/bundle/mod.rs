@@ -8,6 +8,7 @@ mod files;
 mod kinds;
 mod logs;
 mod selector;
+mod serve;
 mod table;
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,6 +20,7 @@ use serde_json::Value;
 use super::kind::{Kind, split_api_version};
 use super::{ClusterError, ClusterInfo, redact};
 pub use api::{BundleApi, BundleResponse};
+pub use serve::serve_bundle;
 
 /// A recorded cluster.
 pub struct Bundle {

@@ -12,7 +12,7 @@ use super::Progress;
 /// Objects per request.
 const PAGE: u32 = 500;
 /// Requests at the same time.
-pub(super) const CONCURRENCY: usize = 8;
+pub(in crate::cluster) const CONCURRENCY: usize = 8;
 
 /// Older versions (and for events, another group) whose objects say the same, where the cluster has no better one.
 const ALTERNATIVES: &[(&str, &str, &str)] = &[

@@ -253,19 +253,20 @@ static LISTENS: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// The port that the log says the program listens on, and whether on the loopback address only.
 fn listening<'a>(facts: &Facts<'a>, group: &Group<'_, 'a>, container: &Container<'a>) -> Option<(i64, bool)> {
-    let pattern = LISTENS.as_ref()?;
     let logs = group.cases.iter().flat_map(|case| {
         [false, true]
             .into_iter()
             .filter_map(|previous| facts.log(case.pod.object, container.name(), previous))
     });
-    logs.flat_map(str::lines).find_map(|line| {
-        let found = pattern.captures(logs::without_time(line))?;
-        let loopback = found
-            .get(1)
-            .is_some_and(|host| ["127.0.0.1", "localhost", "::1", "[::1]"].contains(&host.as_str()));
-        Some((found[2].parse().ok()?, loopback))
-    })
+    logs.flat_map(str::lines).find_map(listens_on)
+}
+
+/// The port on which a program says that it listens, and whether on the loopback address only.
+pub(super) fn listens_on(line: &str) -> Option<(i64, bool)> {
+    let found = LISTENS.as_ref()?.captures(logs::without_time(line))?;
+    let loopback =
+        found.get(1).is_some_and(|host| ["127.0.0.1", "localhost", "::1", "[::1]"].contains(&host.as_str()));
+    Some((found[2].parse().ok()?, loopback))
 }
 
 fn by_message(message: &str, probe: &Value) -> Fault {
