@@ -75,7 +75,7 @@ pub(super) fn check<'a>(facts: &Facts<'a>, drafts: &mut Vec<Draft>) {
     drafts.extend(of(Trouble::Start).iter().map(|group| crashes::check_start(facts, group)));
     drafts.extend(of(Trouble::Crash).iter().map(|group| crashes::check(facts, group)));
     drafts.extend(of(Trouble::InitWaits).iter().map(|group| crashes::check_init_wait(facts, group)));
-    drafts.extend(of(Trouble::NotReady).iter().map(|group| probes::check(facts, group)));
+    drafts.extend(of(Trouble::NotReady).iter().filter_map(|group| probes::check(facts, group)));
 }
 
 /// Containers whose logs explain their trouble, crashing ones first: of each workload's containers one pod.
