@@ -66,15 +66,19 @@ impl ServerArgs {
 
     /// Refuses a bind that would let everyone on the network in without saying so.
     pub fn check_exposure(&self) -> anyhow::Result<()> {
-        anyhow::ensure!(
-            self.host.is_loopback() || self.allow_unauthenticated,
-            "{} is not a loopback address and callers are not authenticated: anyone who reaches it could read this \
-             cluster through drydock. Listen on 127.0.0.1, or say --allow-unauthenticated if something in front of \
-             it checks who calls",
-            self.host
-        );
-        Ok(())
+        check_exposure(self.host, self.allow_unauthenticated)
     }
+}
+
+/// Refuses to listen where others reach a cluster through drydock, unless that is `allowed` aloud.
+pub fn check_exposure(host: IpAddr, allowed: bool) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        host.is_loopback() || allowed,
+        "{host} is not a loopback address and callers are not authenticated: anyone who reaches it could read this \
+         cluster through drydock. Listen on 127.0.0.1, or say --allow-unauthenticated if something in front of \
+         it checks who calls"
+    );
+    Ok(())
 }
 
 /// What is logged. Logs go to stderr, and never hold bodies or tokens.

@@ -116,12 +116,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Servers tell what they do; commands whose result is on stdout stay quiet.
+/// Servers tell what they do; commands whose result is on stdout stay quiet. The Kubernetes client logs what it also
+/// answers, and we say what it means.
 fn default_filter(command: &Command) -> &'static str {
     match command {
-        Command::Serve(_) => "drydock=info,warn",
+        Command::Serve(_) => "drydock=info,kube_client=off,rustls_platform_verifier=off,warn",
         Command::Demo(_) | Command::Diagnose(_) | Command::Ask(_) | Command::Bundle(_) | Command::Card(_) => {
-            "drydock=warn,error"
+            "drydock=warn,kube_client=off,rustls_platform_verifier=off,error"
         }
     }
 }

@@ -8,7 +8,7 @@ use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use serde::Deserialize;
 
-use super::request::{Requests, unreachable};
+use super::request::{Requests, not_kubernetes, unreachable};
 use super::{Bundle, Cluster, ClusterError, ClusterInfo, ClusterSource};
 
 /// How long a TCP connection with TLS may take to be there.
@@ -69,7 +69,7 @@ async fn connect(name: String, mut config: Config) -> Result<Cluster, ClusterErr
     let built = tokio::time::timeout(CREDENTIALS_TIMEOUT, building).await;
     let built = built.map_err(|_| misconfigured("the kubeconfig's credential program does not end"))?;
     let client = built.map_err(|_| misconfigured("the Kubernetes client cannot be built"))?;
-    let client = client.map_err(|error| unreachable(&place, error))?;
+    let client = client.map_err(|error| unreachable(&place, &error))?;
     let version = server_version(&client, &place).await?;
     Ok(Cluster::new(client, ClusterInfo { name, version, recorded: false, captured_at: None }))
 }
@@ -90,12 +90,13 @@ async fn server_version(client: &kube::Client, place: &str) -> Result<Option<Str
         Ok(version) => Ok(Some(version.git_version)),
         // Some clusters keep their version to themselves.
         Err(ClusterError::Forbidden(_)) => Ok(None),
+        Err(error @ ClusterError::NotFound(_)) => Err(not_kubernetes(place, &error)),
         Err(error) => Err(error),
     }
 }
 
 fn misconfigured(message: &str) -> ClusterError {
-    ClusterError::Unreachable { message: message.to_owned(), source: None }
+    ClusterError::Unreachable(message.to_owned())
 }
 
 /// What is wrong with the kubeconfig. Parse errors quote the file, so they are not passed on.
@@ -119,7 +120,7 @@ fn explain(error: KubeconfigError, context: Option<&str>, known: &[String]) -> C
         }
         other => format!("the kubeconfig cannot be used: {other}"),
     };
-    ClusterError::Unreachable { message, source: None }
+    ClusterError::Unreachable(message)
 }
 
 fn no_kubeconfig(error: &KubeconfigError) -> ClusterError {

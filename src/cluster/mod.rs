@@ -5,6 +5,7 @@
 
 mod age;
 mod bundle;
+mod capture;
 mod connect;
 mod discovery;
 mod kind;
@@ -18,7 +19,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use age::age;
-pub use bundle::{Bundle, BundleApi, BundleResponse, Damaged};
+pub use bundle::{Bundle, BundleApi, BundleResponse, Damaged, serve_bundle};
+pub use capture::{CaptureError, CaptureLimits, Captured, capture};
 pub use kind::Kind;
 pub use pod_status::{PodStatus, pod_status};
 pub use reader::{ListQuery, LogQuery, Page};
@@ -88,13 +90,7 @@ pub enum ClusterError {
     /// The continue token is too old: the list has to be read again from the start.
     #[error("{0}")]
     Expired(String),
-    /// No answer, TLS or authentication trouble, or an answer that is not Kubernetes'.
-    #[error("{message}")]
-    Unreachable {
-        /// What to tell the caller, with what to do next.
-        message: String,
-        /// The cause, for the log.
-        #[source]
-        source: Option<Box<dyn std::error::Error + Send + Sync>>,
-    },
+    /// No answer, TLS or authentication trouble, or an answer that is not Kubernetes'. The cause is in the log.
+    #[error("{0}")]
+    Unreachable(String),
 }

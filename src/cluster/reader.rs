@@ -162,8 +162,7 @@ struct ListMetadata {
 
 fn read_page(kind: &Kind, bytes: &[u8], cluster: &str) -> Result<Page, ClusterError> {
     let text = String::from_utf8_lossy(bytes);
-    let list: List<'_> =
-        serde_json::from_str(&text).map_err(|error| not_kubernetes(cluster, error.into()))?;
+    let list: List<'_> = serde_json::from_str(&text).map_err(|error| not_kubernetes(cluster, &error))?;
     let raw = list.items.unwrap_or_default();
     let items: Vec<Value> = raw.iter().filter_map(|item| read_item(kind, item)).collect();
     Ok(Page {

@@ -41,7 +41,7 @@ impl Requests<'_> {
     /// The answer as JSON of a known shape.
     pub(super) async fn json<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClusterError> {
         let bytes = self.bytes(path).await?;
-        serde_json::from_slice(&bytes).map_err(|error| not_kubernetes(self.cluster, error.into()))
+        serde_json::from_slice(&bytes).map_err(|error| not_kubernetes(self.cluster, &error))
     }
 
     /// The newest part of the answer, at most `keep` bytes.
@@ -68,7 +68,7 @@ impl Requests<'_> {
     ) -> Result<T, ClusterError> {
         tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
             let message = format!("the cluster {} did not answer within {} s", self.cluster, limit.as_secs());
-            Err(ClusterError::Unreachable { message, source: None })
+            Err(ClusterError::Unreachable(message))
         })
     }
 
@@ -80,7 +80,7 @@ impl Requests<'_> {
             let request =
                 request.map_err(|_| ClusterError::Invalid(format!("{path:?} is not a path of an API")))?;
             let sent = self.client.send(request).await;
-            let response = sent.map_err(|error| unreachable(self.cluster, error))?;
+            let response = sent.map_err(|error| unreachable(self.cluster, &error))?;
             if response.status().is_success() {
                 return Ok(response);
             }
@@ -108,11 +108,11 @@ impl Requests<'_> {
                 MAX_ANSWER >> 20
             ));
         }
-        let message = format!(
+        tracing::debug!(cluster = self.cluster, %error, "an answer broke off");
+        ClusterError::Unreachable(format!(
             "the connection to the cluster {} broke in the middle of an answer; try again",
             self.cluster
-        );
-        ClusterError::Unreachable { message, source: Some(error) }
+        ))
     }
 }
 
@@ -158,13 +158,10 @@ fn wait_before_retry(response: &Response<Body>) -> Option<Duration> {
 fn refused(cluster: &str, code: StatusCode, said: Option<String>) -> ClusterError {
     let said_or = |otherwise: &str| said.clone().unwrap_or_else(|| otherwise.to_owned());
     match code {
-        StatusCode::UNAUTHORIZED => ClusterError::Unreachable {
-            message: format!(
-                "the cluster {cluster} does not accept the credentials (401): log in again, or check the user of this \
-                 context with `kubectl config view --minify`"
-            ),
-            source: None,
-        },
+        StatusCode::UNAUTHORIZED => ClusterError::Unreachable(format!(
+            "the cluster {cluster} does not accept the credentials (401): log in again, or check the user of this context \
+             with `kubectl config view --minify`"
+        )),
         StatusCode::FORBIDDEN => ClusterError::Forbidden(format!(
             "{}; drydock needs get and list for what it reads (a ClusterRole such as `view`)",
             said_or("forbidden")
@@ -179,40 +176,35 @@ fn refused(cluster: &str, code: StatusCode, said: Option<String>) -> ClusterErro
         }
         code => {
             let detail = said.map(|said| format!(": {said}")).unwrap_or_default();
-            let message =
-                format!("the cluster {cluster} answers, but cannot serve now ({code}){detail}; try again");
-            ClusterError::Unreachable { message, source: None }
+            ClusterError::Unreachable(format!(
+                "the cluster {cluster} answers, but cannot serve now ({code}){detail}; try again"
+            ))
         }
     }
 }
 
 /// An answer that does not look like the API server's: a proxy's page, a load balancer's.
-pub(super) fn not_kubernetes(
-    cluster: &str,
-    source: Box<dyn std::error::Error + Send + Sync>,
-) -> ClusterError {
-    let message = format!(
+pub(super) fn not_kubernetes(cluster: &str, cause: &dyn std::error::Error) -> ClusterError {
+    tracing::debug!(cluster, error = %cause, "an answer is not Kubernetes'");
+    ClusterError::Unreachable(format!(
         "what answers for the cluster {cluster} is not a Kubernetes API: is the server's address in the kubeconfig right, \
          or is a proxy in the way?"
-    );
-    ClusterError::Unreachable { message, source: Some(source) }
+    ))
 }
 
 /// A request that got no answer.
-pub(super) fn unreachable(cluster: &str, error: kube::Error) -> ClusterError {
-    let message = format!("cannot reach the cluster {cluster}: {}", why_unreachable(&error));
+pub(super) fn unreachable(cluster: &str, error: &kube::Error) -> ClusterError {
     // What a credential program printed may be a token.
-    let source = (!is_from_credentials(&error)).then(|| Box::new(error) as _);
-    ClusterError::Unreachable { message, source }
+    if !causes(error).any(|cause| cause.is::<kube::client::AuthError>()) {
+        let chain: Vec<String> = causes(error).map(ToString::to_string).collect();
+        tracing::debug!(cluster, error = chain.join(": "), "no answer");
+    }
+    ClusterError::Unreachable(format!("cannot reach the cluster {cluster}: {}", why_unreachable(error)))
 }
 
 fn causes(error: &kube::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
     let first: &(dyn std::error::Error + 'static) = error;
     std::iter::successors(Some(first), |error: &&(dyn std::error::Error + 'static)| error.source())
-}
-
-fn is_from_credentials(error: &kube::Error) -> bool {
-    causes(error).any(|cause| cause.is::<kube::client::AuthError>())
 }
 
 fn why_unreachable(error: &kube::Error) -> String {
@@ -225,7 +217,7 @@ fn why_unreachable(error: &kube::Error) -> String {
     let texts: Vec<String> = causes(error).map(ToString::to_string).collect();
     let says = |words: &[&str]| texts.iter().any(|text| words.iter().any(|word| text.contains(word)));
     if says(&["certificate", "UnknownIssuer"]) {
-        let detail = texts.last().map(String::as_str).unwrap_or_default();
+        let detail: String = texts.last().map(|text| text.chars().take(160).collect()).unwrap_or_default();
         return format!(
             "its TLS certificate is not trusted ({detail}); check certificate-authority-data and the server's name in the \
              kubeconfig"
@@ -278,6 +270,7 @@ fn why_no_proxy(error: &kube::Error) -> Option<String> {
         _ => return None,
     };
     Some(format!(
-        "the proxy {proxy} (proxy-url in the kubeconfig, or HTTPS_PROXY) is of a kind that is not supported"
+        "it is behind the proxy {proxy} (proxy-url in the kubeconfig, or HTTPS_PROXY), which drydock cannot use; reach it \
+         without one, or record it with kubectl and use --bundle"
     ))
 }

@@ -138,8 +138,8 @@ impl Toolbox for Registry {
 }
 
 fn failed(error: &ToolError) -> ToolOutcome {
-    if let ToolError::Cluster(ClusterError::Unreachable { source, .. }) = error {
-        tracing::warn!(%error, cause = ?source, "the cluster did not answer a tool");
+    if let ToolError::Cluster(ClusterError::Unreachable(_)) = error {
+        tracing::warn!(%error, "the cluster did not answer a tool");
     } else if matches!(error, ToolError::Bug) {
         tracing::error!("a tool panicked");
     }

@@ -80,12 +80,17 @@ impl Failure {
         Self { code, reason: "MethodNotAllowed", message: message.to_owned() }
     }
 
+    pub(super) fn foreign_host() -> Self {
+        let message = "this server answers to names of this machine only".to_owned();
+        Self { code: StatusCode::FORBIDDEN, reason: "Forbidden", message }
+    }
+
     fn internal() -> Self {
         let message = "the bundle could not be read".to_owned();
         Self { code: StatusCode::INTERNAL_SERVER_ERROR, reason: "InternalError", message }
     }
 
-    fn response(&self) -> BundleResponse {
+    pub(super) fn response(&self) -> BundleResponse {
         let status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
             "message": self.message, "reason": self.reason, "code": self.code.as_u16(),

@@ -8,9 +8,10 @@ mod files;
 mod kinds;
 mod logs;
 mod selector;
+mod serve;
 mod table;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -19,6 +20,7 @@ use serde_json::Value;
 use super::kind::{Kind, split_api_version};
 use super::{ClusterError, ClusterInfo, redact};
 pub use api::{BundleApi, BundleResponse};
+pub use serve::serve_bundle;
 
 /// A recorded cluster.
 pub struct Bundle {
@@ -106,6 +108,7 @@ impl Bundle {
             }
         }
         bundle.learn_custom_resources();
+        bundle.forget_empty_versions();
         bundle.info.captured_at = present(bundle.info.captured_at, bundle.newest_time());
         bundle
     }
@@ -229,6 +232,14 @@ impl Bundle {
             }
         }
         self.resources.retain(|resource| !resource.kind.plural.is_empty());
+    }
+
+    /// Where the objects of a kind are of another version than the built-in one, the cluster did not have that one.
+    fn forget_empty_versions(&mut self) {
+        let of = |kind: &Kind| (kind.group.clone(), kind.kind.clone());
+        let with_objects = self.resources.iter().filter(|resource| !resource.objects.is_empty());
+        let used: HashSet<(String, String)> = with_objects.map(|resource| of(&resource.kind)).collect();
+        self.resources.retain(|resource| !resource.objects.is_empty() || !used.contains(&of(&resource.kind)));
     }
 
     /// Name, version and time of the recording.

@@ -53,7 +53,7 @@ fn gap(of: &LogRef, error: &ClusterError) -> Option<(String, String)> {
         ClusterError::Forbidden(_) => {
             Some((format!("logs in the namespace {}", of.namespace), "forbidden".to_owned()))
         }
-        ClusterError::Unreachable { message, .. } => {
+        ClusterError::Unreachable(message) => {
             let which = if of.previous { "previous log" } else { "log" };
             Some((format!("{which} of {}/{}, {}", of.namespace, of.pod, of.container), message.clone()))
         }

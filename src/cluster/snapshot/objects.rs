@@ -12,7 +12,7 @@ use super::Progress;
 /// Objects per request.
 const PAGE: u32 = 500;
 /// Requests at the same time.
-pub(super) const CONCURRENCY: usize = 8;
+pub(in crate::cluster) const CONCURRENCY: usize = 8;
 
 /// Older versions (and for events, another group) whose objects say the same, where the cluster has no better one.
 const ALTERNATIVES: &[(&str, &str, &str)] = &[
@@ -205,7 +205,7 @@ fn why(error: &ClusterError) -> String {
 
 /// Where nothing could be read because nobody answers, there is nothing to diagnose.
 fn answered(mut reads: Vec<KindRead>) -> Result<Vec<KindRead>, ClusterError> {
-    let silent = |read: &KindRead| matches!(read.error, Some(ClusterError::Unreachable { .. }));
+    let silent = |read: &KindRead| matches!(read.error, Some(ClusterError::Unreachable(_)));
     if !reads.iter().any(|read| read.read)
         && let Some(place) = reads.iter().position(silent)
         && let Some(error) = reads.swap_remove(place).error

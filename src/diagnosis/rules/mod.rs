@@ -13,13 +13,17 @@ mod kubectl;
 mod links;
 mod load_balancers;
 mod logs;
+mod merge;
 mod networkpolicy;
+mod nodes;
 mod pods;
 mod probes;
 mod rbac;
 mod revisions;
 mod sandbox;
+mod scheduling;
 mod services;
+mod storage;
 mod workloads;
 
 use std::collections::HashSet;
@@ -127,6 +131,59 @@ pub const RULES: &[RuleInfo] = &[
     rule("autoscaler-failing", "an autoscaler cannot scale for another reason"),
     rule("disruption-budget-blocks", "a PodDisruptionBudget never allows a disruption"),
     rule("rbac-default-account", "pods run as the account default, another one has the right"),
+    rule("request-exceeds-nodes", "a pod asks for more than the largest node offers"),
+    rule("insufficient-capacity", "the nodes have too little left for what pods request"),
+    rule("extended-resource-missing", "no node offers the extended resource (a GPU, for example) that pods ask for"),
+    rule("node-pod-limit", "every node runs as many pods as it may"),
+    rule("node-volume-limit", "no node can attach another volume"),
+    rule("node-selector-mismatch", "no node satisfies the node selector or required affinity"),
+    rule("taint-not-tolerated", "the nodes that would take the pods are reserved by a taint"),
+    rule("node-cordoned", "pods wait because the nodes that would take them are cordoned"),
+    rule("node-taint-stale", "a node that looks well keeps the taint of one that is starting or sick"),
+    rule("pod-waits-for-node", "pods wait for nodes that are closed or not well"),
+    rule("volume-node-affinity-conflict", "a volume can be reached only from nodes that the pod may not use"),
+    rule("host-port-conflict", "another pod holds the host port on every node"),
+    rule("topology-spread-unsatisfiable", "no node satisfies a topology spread constraint"),
+    rule("pod-affinity-unsatisfiable", "no node runs the pods that have to be near"),
+    rule("pod-anti-affinity-unsatisfiable", "every node runs a pod that may not be near"),
+    rule("pod-anti-affinity-of-others", "the anti-affinity of another workload keeps pods away"),
+    rule("pvc-missing", "a PersistentVolumeClaim that pods mount does not exist"),
+    rule("pod-waits-for-claim", "pods wait for a claim that is not bound"),
+    rule("scheduling-gated", "a scheduling gate holds pods back"),
+    rule("scheduler-missing", "pods ask for a scheduler that does not exist"),
+    rule("scheduler-silent", "no scheduler has looked at pods that wait"),
+    rule("node-name-unknown", "pods are pinned to a node that does not exist"),
+    rule("no-nodes", "the cluster has no nodes"),
+    rule("unschedulable", "pods cannot be scheduled for another reason"),
+    rule("storage-class-missing", "a claim asks for a StorageClass that does not exist"),
+    rule("no-default-storage-class", "a claim names no StorageClass, and there is no default"),
+    rule("provisioner-missing", "the provisioner of a claim's class is not installed"),
+    rule("provisioner-silent", "the provisioner of a claim's class does not answer"),
+    rule("provisioning-denied", "the provisioner is not allowed to make the volume"),
+    rule("provisioning-failed", "the provisioner cannot make the volume"),
+    rule("access-mode-unsupported", "the storage does not support the claim's access mode"),
+    rule("no-matching-volume", "no existing volume suits the claim"),
+    rule("volume-released", "a volume still belongs to a claim that is gone"),
+    rule("pvc-lost", "a claim's volume was deleted under it"),
+    rule("pvc-stuck-terminating", "a claim is being deleted and does not go"),
+    rule("volume-expansion-stuck", "a claim was made larger, and its volume does not grow"),
+    rule("volume-multi-attach", "a volume is attached to another node already"),
+    rule("volume-attach-failed", "a volume cannot be attached to the node"),
+    rule("volume-mount-failed", "a volume cannot be mounted"),
+    rule("host-path-unusable", "a hostPath is missing on the node or of another type"),
+    rule("csi-driver-not-on-node", "the CSI driver of a volume does not run on the node"),
+    rule("node-unreachable", "a node's kubelet no longer reports"),
+    rule("node-network-not-ready", "a node's network plugin is not ready"),
+    rule("node-runtime-down", "a node's container runtime does not work"),
+    rule("node-not-ready", "a node's kubelet reports that it cannot work"),
+    rule("node-disk-pressure", "a node has too little disk"),
+    rule("node-memory-pressure", "a node has too little memory"),
+    rule("node-pid-pressure", "a node runs out of process ids"),
+    rule("node-problem-detected", "a monitoring agent reports a problem of a node"),
+    rule("evicted-for-usage", "pods use up their node and are evicted"),
+    rule("evicted-by-node", "a node ran short of something and evicted pods"),
+    rule("ephemeral-storage-limit-exceeded", "pods go over their own limit of ephemeral storage"),
+    rule("pod-rejected", "a kubelet refuses pods that are bound to its node"),
 ];
 
 /// Lets every rule look.

@@ -40,36 +40,81 @@ enum Fault {
     Other,
 }
 
+/// While other pods of a workload serve, a new one may take this long, in seconds, to become ready.
+const START_GRACE: i64 = 300;
+
+impl Fault {
+    /// A program that needs longer to start shows these too.
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Unwell(_) | Self::Timeout | Self::Refused(_) | Self::Other)
+    }
+}
+
 /// The probes of a container: member of its spec, word in events.
 const PROBES: &[(&str, &str)] =
     &[("startupProbe", "Startup"), ("livenessProbe", "Liveness"), ("readinessProbe", "Readiness")];
 
-/// A container that runs and is not ready.
-pub(super) fn check<'a>(facts: &Facts<'a>, group: &Group<'_, 'a>) -> Draft {
-    let case = group.sample();
-    let Some(container) = case.container else { return group.draft("readiness-failing", group.name()) };
-    let is_starting = container.spec.get("startupProbe").is_some() && !container.status.flag("/started");
-    let (member, word) = if is_starting { PROBES[0] } else { PROBES[2] };
+/// A container that runs and is not ready, unless it may only need longer to start.
+pub(super) fn check<'a>(facts: &Facts<'a>, group: &Group<'_, 'a>) -> Option<Draft> {
+    let container = group.sample().container?;
+    let (member, word) = if is_starting(&container) { PROBES[0] } else { PROBES[2] };
     let told = newest(facts, group, word);
     let fault = fault(facts, group, &container, member, told);
-    let says = says(&fault, member, &container);
-    let since = container.running_since().map_or(0, |time| facts.seconds_since(time));
+    if fault.may_pass() && group.cases.iter().all(|case| has_time_left(facts, group, case)) {
+        return None;
+    }
+    Some(not_ready(facts, group, &container, member, told, &fault))
+}
+
+/// Its startup probe has not succeeded yet; until then no other probe asks.
+fn is_starting(container: &Container<'_>) -> bool {
+    container.spec.get("startupProbe").is_some() && !container.status.flag("/started")
+}
+
+/// Within what its startup probe grants; or new, while other pods serve, as in a rollout.
+fn has_time_left(facts: &Facts<'_>, group: &Group<'_, '_>, case: &pods::Case<'_, '_>) -> bool {
+    let Some(container) = case.container else { return false };
+    let since = running_for(facts, &container);
+    let is_granted = is_starting(&container) && since <= granted(&container, "startupProbe");
+    is_granted || (since <= START_GRACE && group.workload.ready().is_some_and(|ready| ready > 0))
+}
+
+fn running_for(facts: &Facts<'_>, container: &Container<'_>) -> i64 {
+    container.running_since().map_or(0, |time| facts.seconds_since(time))
+}
+
+/// How long a container has until a probe gives up for the first time, in seconds.
+fn granted(container: &Container<'_>, member: &str) -> i64 {
+    let seconds =
+        |field: &str, default: i64| container.spec.int(&format!("/{member}/{field}")).unwrap_or(default);
+    seconds("initialDelaySeconds", 0) + seconds("periodSeconds", 10) * seconds("failureThreshold", 3)
+}
+
+fn not_ready<'a>(
+    facts: &Facts<'a>,
+    group: &Group<'_, 'a>,
+    container: &Container<'a>,
+    member: &str,
+    told: Option<KubeEvent<'a>>,
+    fault: &Fault,
+) -> Draft {
+    let says = says(fault, member, container);
     group
-        .draft(rule(&fault), format!("{} is not ready: {says}", group.name()))
-        .confidence(confidence(&fault, told.is_some()))
+        .draft(rule(fault), format!("{} is not ready: {says}", group.name()))
+        .confidence(confidence(fault, told.is_some()))
         .cause(format!("{} {member}", container.name()))
         .summary(format!(
             "Container {} has run for {}, but is not ready, so Services send it no traffic: {says}.{}",
             container.name(),
-            duration(since),
+            duration(running_for(facts, container)),
             group.impact()
         ))
         .evidence(group.spec_field(&format!("{}/{member}", container.spec_pointer())))
         .evidence(group.spec_field(&format!("{}/ports", container.spec_pointer())))
         .evidence(told.map(|found| event(&found)))
-        .evidence(telling_line(facts, group, &container, &fault))
-        .explained_by(explanations(facts, group, &container, &fault))
-        .remedy(remedy(group, &container, member, &fault))
+        .evidence(telling_line(facts, group, container, fault))
+        .explained_by(explanations(facts, group, container, fault))
+        .remedy(remedy(group, container, member, fault))
         .remedies(kubectl::rollback(group.workload))
 }
 
@@ -380,15 +425,12 @@ fn is_slow_start<'a>(
     if !matches!(fault, Fault::Refused(_) | Fault::Timeout | Fault::Unwell(_)) {
         return false;
     }
-    let seconds =
-        |field: &str, default: i64| container.spec.int(&format!("/{member}/{field}")).unwrap_or(default);
-    let granted =
-        seconds("initialDelaySeconds", 0) + seconds("periodSeconds", 10) * seconds("failureThreshold", 3);
-    let grace = 30 + seconds("periodSeconds", 10);
+    let period = container.spec.int(&format!("/{member}/periodSeconds")).unwrap_or(10);
+    let longest = granted(container, member) + 30 + period;
     let lifetime = End::of(container).and_then(|end| end.lifetime());
     let never_listened = listening(facts, group, container).is_none();
     never_listened
-        && lifetime.is_some_and(|lifetime| lifetime <= granted + grace)
+        && lifetime.is_some_and(|lifetime| lifetime <= longest)
         && matches!(fault, Fault::Refused(_))
 }
 
@@ -520,6 +562,28 @@ mod tests {
         let mut objects = testing::healthy_deployment("web", probed("readinessProbe"));
         objects.push(unhealthy("HTTP probe failed with statuscode: 503"));
         assert_eq!(testing::diagnosed(objects).findings, []);
+    }
+
+    #[rstest]
+    #[case::within_its_startup_probe(json!({ "failureThreshold": 30 }), false, 8080, &[])]
+    #[case::beyond_its_startup_probe(json!({ "failureThreshold": 3 }), false, 8080, &["readiness-failing Deployment/web"])]
+    #[case::in_a_rollout(json!({ "failureThreshold": 3 }), true, 8080, &[])]
+    #[case::time_does_not_heal_a_wrong_port(json!({ "failureThreshold": 30 }), true, 9090, &["probe-wrong-port Deployment/web"])]
+    fn a_program_that_starts_is_given_time(
+        #[case] probe: Value,
+        #[case] others_serve: bool,
+        #[case] port: i64,
+        #[case] roots: &[&str],
+    ) {
+        let probe = testing::with(json!({ "httpGet": { "path": "/ready", "port": port } }), probe);
+        let container = json!({ "ports": [{ "containerPort": 8080 }], "startupProbe": probe });
+        let status =
+            json!({ "started": false, "state": { "running": { "startedAt": "2026-01-01T11:58:20Z" } } });
+        let mut objects = testing::deployment("web", container, status);
+        objects[0]["status"]["readyReplicas"] = json!(i32::from(others_serve));
+        let refused = format!("Startup probe failed: dial tcp 10.0.1.5:{port}: connect: connection refused");
+        objects.push(testing::warning("Pod", "web-1", "Unhealthy", &refused));
+        assert_eq!(testing::roots(&testing::diagnosed(objects)), roots);
     }
 
     fn killed_after(seconds: i64, port: i64) -> Vec<Value> {

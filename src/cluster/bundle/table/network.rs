@@ -81,7 +81,8 @@ fn endpoints(row: &Row<'_>) -> Value {
             }
         }
     }
-    first_three(&all, "<none>")
+    // Where all addresses are not ready, kubectl shows nothing.
+    first_three(&all, if row.object.list("subsets").next().is_some() { "" } else { "<none>" })
 }
 
 fn host_and_port(ip: &str, port: i64) -> String {

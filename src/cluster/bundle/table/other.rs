@@ -170,7 +170,11 @@ fn source(row: &Row<'_>) -> Value {
         "" => either(row, "reportingComponent", "reportingController"),
         component => component,
     };
-    let parts = [component, source.text("host")];
+    let host = match source.text("host") {
+        "" => row.object.text("reportingInstance"),
+        host => host,
+    };
+    let parts = [component, host];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ").into()
 }
 

@@ -85,6 +85,7 @@ fn workloads(#[case] kind: &str, #[case] object: Value, #[case] row: &str) {
     { "addresses": [{ "ip": "10.0.0.1" }, { "ip": "fd00::2" }], "ports": [{ "port": 80 }, { "port": 443 }] },
 ] }), "x | 10.0.0.1:80,10.0.0.1:443,[fd00::2]:80 + 1 more... | 5m")]
 #[case::no_endpoints("Endpoints", json!({}), "x | <none> | 5m")]
+#[case::no_ready_endpoints("Endpoints", json!({ "subsets": [{ "notReadyAddresses": [{ "ip": "10.0.0.1" }] }] }), "x |  | 5m")]
 #[case::endpoint_slice("EndpointSlice", json!({
     "addressType": "IPv4", "ports": [{ "port": 80 }], "endpoints": [{ "addresses": ["10.0.0.1", "10.0.0.2"] }],
 }), "x | IPv4 | 80 | 10.0.0.1,10.0.0.2 | 5m")]
@@ -142,8 +143,8 @@ fn storage(#[case] kind: &str, #[case] object: Value, #[case] row: &str) {
 #[case::new_event("Event", json!({
     "type": "Normal", "reason": "Scheduled", "message": "ok", "involvedObject": { "kind": "Pod", "name": "web-1" },
     "eventTime": "2025-03-11T07:58:00Z", "series": { "count": 3, "lastObservedTime": "2025-03-11T07:59:30Z" },
-    "reportingComponent": "default-scheduler",
-}), "30s | Normal | Scheduled | pod/web-1 | ok ·  | default-scheduler | 2m | 3 | x")]
+    "reportingComponent": "default-scheduler", "reportingInstance": "default-scheduler-1",
+}), "30s | Normal | Scheduled | pod/web-1 | ok ·  | default-scheduler, default-scheduler-1 | 2m | 3 | x")]
 #[case::secret("Secret", json!({ "type": "Opaque", "data": { "a": "", "b": "" } }), "x | Opaque | 2 | 5m")]
 #[case::config_map("ConfigMap", json!({ "data": { "a": "" }, "binaryData": { "b": "" } }), "x | 2 | 5m")]
 #[case::autoscaler("HorizontalPodAutoscaler", json!({
