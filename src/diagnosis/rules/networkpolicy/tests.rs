@@ -44,7 +44,7 @@ fn cluster(policies: Vec<Value>) -> Vec<Value> {
 fn with_dns() -> Value {
     let pod = json!({
         "metadata": { "namespace": "kube-system", "labels": { "k8s-app": "kube-dns" } },
-        "spec": { "containers": [{ "name": "coredns" }] },
+        "spec": { "nodeName": "n1", "containers": [{ "name": "coredns" }] },
         "status": { "phase": "Running", "conditions": [{ "type": "Ready", "status": "True" }] },
     });
     object("v1", "Pod", "coredns-1", pod)
