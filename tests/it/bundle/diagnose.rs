@@ -126,9 +126,22 @@ async fn where_only_a_namespace_may_be_read_the_scope_says_which() {
     let scope = Scope { namespaces: vec!["shop".to_owned()], object: None };
     let report = report_of(&cluster, &scope).await;
     assert!(report.coverage.read.contains(&"pods".to_owned()));
-    assert_eq!(why(&report.coverage, "pods outside shop"), Some("forbidden"));
+    let elsewhere =
+        report.coverage.missing.iter().filter(|missing| missing.what == "namespaces other than shop");
+    assert_eq!(elsewhere.count(), 1);
     assert!(!report.coverage.read.contains(&"nodes".to_owned()));
     assert_eq!(why(&report.coverage, "nodes"), Some("forbidden"));
+}
+
+#[tokio::test]
+async fn where_nobody_says_which_namespace_that_of_the_context_is_read() {
+    let cluster = live(bundle_of(&files()), |path, _| {
+        let elsewhere = path == "/api/v1/pods" || path.contains("/namespaces/shop/");
+        elsewhere.then(|| refusal(StatusCode::FORBIDDEN, "Forbidden"))
+    });
+    let report = report_of(&cluster, &Scope::default()).await;
+    assert_eq!(why(&report.coverage, "namespaces other than default"), Some("forbidden"));
+    assert!(report.coverage.read.contains(&"pods".to_owned()));
 }
 
 #[tokio::test]
