@@ -12,6 +12,7 @@ use crate::diagnosis::report::{Missing, Report, ReportCluster, Scope};
 use crate::diagnosis::{self, READ_KINDS, Snapshot};
 
 use super::{Cluster, ClusterError};
+pub(super) use logs::{gap, note};
 pub(super) use objects::{CONCURRENCY, KindRead, Reading};
 
 /// Upper bounds of a snapshot.

@@ -206,7 +206,7 @@ impl Objects {
     }
 }
 
-const FORBIDDEN: &str = "forbidden";
+pub(super) const FORBIDDEN: &str = "forbidden";
 
 fn why(error: &ClusterError) -> String {
     match error {

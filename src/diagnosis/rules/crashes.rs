@@ -224,6 +224,12 @@ fn peer_says(facts: &Facts<'_>, peer: &Dependency, line: &str) -> String {
     }
 }
 
+/// ` There is no Service order-db; orders-db may be meant.`
+fn no_service(facts: &Facts<'_>, peer: &Dependency) -> String {
+    let meant = peer.meant(facts).map(|meant| format!("; {meant} may be meant")).unwrap_or_default();
+    format!(" There is no Service {}{meant}.", peer.service.name)
+}
+
 /// What an exit code means (FAILURES 1.3).
 fn exit_says(end: &End<'_>) -> String {
     let meaning = match end.code {
@@ -257,13 +263,13 @@ fn crash_summary<'a>(
     let mut text = format!("Container {} ends{lifetime}: {}.", container.name(), exit_says(end));
     match telling {
         Some(telling) => {
-            text.push_str(&format!(" Its log says: {}", shorten(logs::without_time(telling.line), 300)))
+            text.push_str(&format!(" Its log says: “{}”.", shorten(logs::without_time(telling.line), 300)))
         }
         None => text.push_str(" Its log could not be read or is empty."),
     }
     if let Some(peer) = dependency {
         let says = match (peer.exists, peer.wrong_port(facts).is_some()) {
-            (false, _) => format!(" There is no Service {}.", peer.service.name),
+            (false, _) => no_service(facts, peer),
             (true, true) => format!(" Service {} does not offer that port.", peer.service.name),
             (true, false) => format!(" {} is Service {}.", peer.address, peer.service.name),
         };
@@ -332,9 +338,14 @@ pub(super) fn check_init_wait<'a>(facts: &Facts<'a>, group: &Group<'_, 'a>) -> D
         .confidence(Confidence::Likely)
         .cause(container.name())
         .summary(format!(
-            "Init container {} has run for {} and does not end, so the pod's containers are not started.{}",
+            "Init container {} has run for {} and does not end, so the pod's containers are not started.{}{}",
             container.name(),
             duration(since),
+            waits_for
+                .as_ref()
+                .filter(|peer| !peer.exists)
+                .map(|peer| no_service(facts, peer))
+                .unwrap_or_default(),
             group.impact()
         ))
         .explained_by(match &waits_for {

@@ -328,6 +328,9 @@ impl<'f, 'a> Group<'f, 'a> {
 
     /// `None of its 3 pods is ready.`, `2 of 3 pods are ready.`, or nothing where that is not counted.
     pub(super) fn impact(&self) -> String {
+        if self.cases.iter().all(|case| case.pod.is_ready()) {
+            return " It runs again for now.".to_owned();
+        }
         match (self.workload.ready(), self.workload.desired()) {
             (Some(0), Some(1)) => " Its only pod is not ready.".to_owned(),
             (Some(0), Some(desired)) if desired > 1 => format!(" None of its {desired} pods is ready."),

@@ -149,8 +149,8 @@ pub(super) fn killed<'a>(
         ),
     };
     let lifetime = End::of(&container).and_then(|end| end.lifetime()).map(duration).unwrap_or_default();
-    let advice =
-        if slow { " It needs longer to start than the probe grants: give it a startupProbe." } else { "" };
+    let (advice, more_time) = more_time(member);
+    let advice = if slow { advice } else { "" };
     group
         .draft(rule, title)
         .confidence(confidence(&fault, told.is_some()))
@@ -168,10 +168,24 @@ pub(super) fn killed<'a>(
         .evidence(telling_line(facts, group, &container, &fault))
         .explained_by(explanations(facts, group, &container, &fault))
         .remedy(match slow {
-            true => repair_command(group, "Add a startupProbe with enough failureThreshold × periodSeconds for the start"),
+            true => repair_command(group, more_time),
             false => remedy(group, &container, member, &fault),
         })
         .remedies(kubectl::rollback(group.workload))
+}
+
+/// What a program needs that is killed while it starts: advice for the summary, and the remedy.
+fn more_time(member: &str) -> (&'static str, &'static str) {
+    match member {
+        "startupProbe" => (
+            " It needs longer to start than its startup probe grants.",
+            "Raise failureThreshold or periodSeconds of the startupProbe: their product is the time for the start",
+        ),
+        _ => (
+            " It needs longer to start than the probe grants: give it a startupProbe.",
+            "Add a startupProbe with enough failureThreshold × periodSeconds for the start",
+        ),
+    }
 }
 
 /// The newest `Unhealthy` event of a probe, of any pod of the group.
@@ -586,9 +600,10 @@ mod tests {
         assert_eq!(testing::roots(&testing::diagnosed(objects)), roots);
     }
 
-    fn killed_after(seconds: i64, port: i64) -> Vec<Value> {
-        let mut container = probed("livenessProbe");
-        container["livenessProbe"]["httpGet"]["port"] = json!(port);
+    fn killed_by(word: &str, seconds: i64, port: i64) -> Vec<Value> {
+        let member = format!("{}Probe", word.to_lowercase());
+        let mut container = probed(&member);
+        container[&member]["httpGet"]["port"] = json!(port);
         let finished: jiff::Timestamp = "2026-01-01T11:57:00Z".parse().unwrap();
         let started = finished - jiff::SignedDuration::from_secs(seconds);
         let status = json!({
@@ -596,20 +611,20 @@ mod tests {
             "lastState": { "terminated": { "exitCode": 137, "reason": "Error", "startedAt": started.to_string(), "finishedAt": finished.to_string() } },
         });
         let mut objects = testing::deployment("web", container, status);
-        let refused = format!("Liveness probe failed: dial tcp 10.0.1.5:{port}: connect: connection refused");
+        let refused = format!("{word} probe failed: dial tcp 10.0.1.5:{port}: connect: connection refused");
         objects.push(testing::warning("Pod", "web-1", "Unhealthy", &refused));
         objects.push(testing::warning(
             "Pod",
             "web-1",
             "Killing",
-            "Container web failed liveness probe, will be restarted",
+            &format!("Container web failed {} probe, will be restarted", word.to_lowercase()),
         ));
         objects
     }
 
     #[test]
     fn a_kill_by_the_liveness_probe_is_told_from_a_crash() {
-        let report = testing::diagnosed(killed_after(300, 9090));
+        let report = testing::diagnosed(killed_by("Liveness", 300, 9090));
         assert_eq!(testing::roots(&report), ["liveness-probe-kills Deployment/web"]);
         assert!(report.findings[0].title.contains("9090"), "{}", report.findings[0].title);
     }
@@ -617,9 +632,18 @@ mod tests {
     #[test]
     fn a_program_that_is_killed_before_it_listens_starts_too_slowly() {
         assert_eq!(
-            testing::roots(&testing::diagnosed(killed_after(31, 8080))),
+            testing::roots(&testing::diagnosed(killed_by("Liveness", 31, 8080))),
             ["startup-too-slow Deployment/web"]
         );
+    }
+
+    #[rstest]
+    #[case::no_startup_probe("Liveness", "Add a startupProbe")]
+    #[case::a_short_one("Startup", "Raise failureThreshold")]
+    fn a_slow_start_is_given_time_by_a_startup_probe(#[case] word: &str, #[case] remedy: &str) {
+        let report = testing::diagnosed(killed_by(word, 31, 8080));
+        let finding = testing::finding(&report, "startup-too-slow");
+        assert!(finding.remediation[0].summary.starts_with(remedy), "{:?}", finding.remediation);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod http;
 mod live;
 mod read;
 mod secrets;
+mod stand_in;
 
 use std::path::Path;
 

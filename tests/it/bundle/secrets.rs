@@ -6,12 +6,13 @@ use drydock::cluster::{
     Bundle, BundleApi, CaptureLimits, Cluster, ListQuery, LogQuery, SnapshotLimits, capture, diagnose,
 };
 use drydock::diagnosis::report::Scope;
-use http::Request;
 use http::header::ACCEPT;
+use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::json;
 use tower::ServiceExt;
 
+use super::stand_in::{answer, live};
 use super::{bundle_of, contents, list};
 
 /// Every credential of the fixture, as it is and in base64.
@@ -117,6 +118,36 @@ async fn through_lists_objects_and_logs() {
     for query in [log(false, None), log(true, None), log(false, Some(1)), log(true, Some(2))] {
         assert_clean("logs", &cluster.logs(&query).await.unwrap());
     }
+}
+
+/// An API server gives its secrets to who may read them.
+#[tokio::test]
+async fn through_lists_objects_and_logs_of_a_live_cluster() {
+    let secret = || json!({ "metadata": { "name": "db" }, "data": { "password": "aHVudGVyMg==" } });
+    let cluster = live(bundle(), move |path, _| match path {
+        "/api/v1/secrets" => {
+            Some(answer(StatusCode::OK, &json!({ "kind": "SecretList", "items": [secret()] })))
+        }
+        "/api/v1/namespaces/shop/secrets/db" => {
+            let mut secret = secret();
+            secret["kind"] = json!("Secret");
+            Some(answer(StatusCode::OK, &secret))
+        }
+        path if path.ends_with("/log") => Some(answer(StatusCode::OK, &json!("password=hunter2"))),
+        "/api/v1/configmaps" => {
+            let text = r#"{"kind":"Status","status":"Failure","code":403,"reason":"Forbidden","message":"token=swordfish"}"#;
+            Some(answer(StatusCode::FORBIDDEN, &serde_json::from_str(text).unwrap()))
+        }
+        _ => None,
+    });
+    let secrets = cluster.resolve("secrets", None).await.unwrap();
+    let list = cluster.list(&secrets, &ListQuery::default()).await.unwrap();
+    assert_clean("a list", &json!(list.items).to_string());
+    assert_clean("get", &cluster.get(&secrets, Some("shop"), "db").await.unwrap().to_string());
+    assert_clean("logs", &cluster.logs(&log(false, None)).await.unwrap());
+    let configmaps = cluster.resolve("configmaps", None).await.unwrap();
+    let error = cluster.list(&configmaps, &ListQuery::default()).await.unwrap_err();
+    assert_clean("an error", &format!("{error} {error:?}"));
 }
 
 #[tokio::test]

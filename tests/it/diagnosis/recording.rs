@@ -2,10 +2,20 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use drydock::diagnosis::report::{Evidence, EvidenceKind, ObjectRef};
 use regex::Regex;
 use serde_json::Value;
+
+/// A step of a JSONPath.
+static STEP: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^(?:\.(\w+)|\[(\d+)\]|\['((?:[^'\\]|\\.)*)'\])").unwrap());
+/// What texts of absences say about objects that are there.
+static LACKS_KEY: LazyLock<Regex> = LazyLock::new(|| Regex::new("^key (.+) is not among the keys").unwrap());
+static LACKS_LABEL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"has no label (\S+)$").unwrap());
+static LACKS_PODS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^no pod in namespace (\S+) has the labels (\S+)$").unwrap());
 
 /// What stands in the middle of a text that was too long.
 const CUT: &str = " … ";
@@ -133,13 +143,33 @@ impl Recording {
         found.then_some(()).ok_or("no such line")
     }
 
-    /// The object is not there, or it is and the text says what it lacks.
+    /// The object is not there, or what the text says it lacks is not. Texts about relations between objects (bindings,
+    /// classes) are not understood here.
     fn look_up_absence(&self, evidence: &Evidence) -> Result<(), &'static str> {
         let text = evidence.text.as_deref().filter(|text| !text.is_empty()).ok_or("no text")?;
         let Some(object) = self.get(&evidence.object) else { return Ok(()) };
-        let keys = object.get("data").and_then(Value::as_object).into_iter().flat_map(|data| data.keys());
-        let named = keys.into_iter().any(|key| text.contains(&format!("no key {key} ")));
-        if named { Err("it is there") } else { Ok(()) }
+        let said = |pattern: &LazyLock<Regex>| pattern.captures(text).map(|found| found[1].to_owned());
+        let is_there = if let Some(keys) = said(&LACKS_KEY) {
+            keys.split(", ").any(|key| object["data"].get(key).is_some())
+        } else if let Some(label) = said(&LACKS_LABEL) {
+            object["metadata"]["labels"].get(label).is_some()
+        } else if let Some(found) = LACKS_PODS.captures(text) {
+            self.pods_with(&found[1], &found[2])
+        } else {
+            false
+        };
+        if is_there { Err("it is there") } else { Ok(()) }
+    }
+
+    /// True where a pod of a namespace has all of the labels `a=b,c=d`.
+    fn pods_with(&self, namespace: &str, labels: &str) -> bool {
+        let has_all = |pod: &Value| {
+            let own = &pod["metadata"]["labels"];
+            labels.split(',').all(|label| label.split_once('=').is_some_and(|(key, value)| own[key] == value))
+        };
+        let is_there =
+            |object: &Value| object["kind"] == "Pod" && object["metadata"]["namespace"] == namespace;
+        self.objects.iter().any(|object| is_there(object) && has_all(object))
     }
 }
 
@@ -158,10 +188,9 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// What stands at `$.spec.containers[0]['some/name']`.
 fn at<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
-    let step = Regex::new(r"^(?:\.(\w+)|\[(\d+)\]|\['((?:[^'\\]|\\.)*)'\])").unwrap();
     let (mut rest, mut value) = (path.strip_prefix('$')?, object);
     while !rest.is_empty() {
-        let found = step.captures(rest)?;
+        let found = STEP.captures(rest)?;
         value = match (found.get(1), found.get(2), found.get(3)) {
             (Some(name), ..) => value.get(name.as_str())?,
             (_, Some(index), _) => value.get(index.as_str().parse::<usize>().ok()?)?,

@@ -37,7 +37,7 @@ pub(super) fn check(facts: &Facts<'_>, group: &Group<'_, '_>, container: &Contai
     let telling = logs::of_ended(facts, group.sample().pod, container);
     let speaks_of_memory = telling.filter(|telling| {
         let line = telling.line.to_lowercase();
-        ["memory", "heap", "oom", "alloc"].iter().any(|word| line.contains(word))
+        ["memory", "heap", "oom"].iter().any(|word| line.contains(word))
     });
     group
         .draft("oom-killed", title)

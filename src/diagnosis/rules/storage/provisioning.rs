@@ -219,7 +219,12 @@ fn failing(claim: &Claim<'_, '_>, class: &str, object: Option<Object<'_>>, event
     };
     let mut draft = claim
         .draft(rule, title)
-        .summary(format!("{} The provisioner says: {says}.{}", failure.explanation(), claim.impact()))
+        .summary(format!(
+            "{} The provisioner says: {}.{}",
+            failure.explanation(),
+            says.trim_end_matches('.'),
+            claim.impact()
+        ))
         .cause(format!("{failure:?}"))
         .evidence([draft::event(event)])
         .evidence(class_field(claim));
