@@ -86,16 +86,6 @@ impl App {
         Self { runner, router, _scratch: None }
     }
 
-    /// The HTTP surface.
-    pub fn router(&self) -> Router {
-        self.router.clone()
-    }
-
-    /// The tasks.
-    pub fn runner(&self) -> &TaskRunner {
-        &self.runner
-    }
-
     /// Takes up unfinished tasks, then serves until `shutdown`; then lets running tasks end for a short while.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use super::serve::{listen, stop_signal};
 use super::terminal::{BAD, BOLD, DIM, one_line, print, styled};
 use super::transcript::Transcript;
 use crate::a2a::A2aClient;
-use crate::a2a::types::{Message, PartContent, Role, StreamResponse, Task, TaskState};
+use crate::a2a::types::{Message, PartContent, Role, Task, TaskState};
 use crate::agent::{Budget, REPORT_ARTIFACT};
 use crate::app::{App, Settings, Storage};
 use crate::cluster::{Bundle, Cluster};
@@ -45,9 +45,9 @@ Exit codes:
   0 the question was answered · 1 the task failed · 2 could not start";
 
 /// The recorded shop.
-static SHOP: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/tests/fixtures/serve/broken");
+static SHOP: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/demo/retail-store");
 
-const QUESTION: &str = "Customers cannot buy anything in our shop. What is wrong?";
+const QUESTION: &str = "What is wrong with our cluster?";
 
 pub(super) async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
     let stop = stop_signal().context("signals cannot be received")?;

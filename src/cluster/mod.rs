@@ -18,6 +18,8 @@ mod snapshot;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 pub use age::age;
 pub use bundle::{Bundle, BundleApi, BundleResponse, Damaged, serve_bundle};
 pub use capture::{CaptureError, CaptureLimits, Captured, capture};
@@ -46,12 +48,18 @@ pub struct Cluster {
     pub info: ClusterInfo,
     discovery: Arc<discovery::Cache>,
     bundle: Option<Arc<Bundle>>,
+    /// The right to hold a snapshot: each may be as large as the cluster.
+    snapshots: Arc<Semaphore>,
 }
+
+/// Snapshots that may be in memory at the same time; further diagnoses wait.
+const SNAPSHOTS_AT_ONCE: usize = 4;
 
 impl Cluster {
     /// A cluster that this client speaks to.
     pub fn new(client: kube::Client, info: ClusterInfo) -> Self {
-        Self { client, info, discovery: Arc::default(), bundle: None }
+        let snapshots = Arc::new(Semaphore::new(SNAPSHOTS_AT_ONCE));
+        Self { client, info, discovery: Arc::default(), bundle: None, snapshots }
     }
 
     /// A recorded cluster.

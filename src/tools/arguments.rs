@@ -21,12 +21,14 @@ pub(super) fn check(schema: &Value, arguments: Value) -> Result<Map<String, Valu
             return Err(wrong(name, property, value));
         }
     }
-    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    for name in required.filter(|name| !arguments.contains_key(*name)) {
-        let description = schema["properties"][name]["description"].as_str().unwrap_or_default();
-        return Err(ToolError::InvalidInput(format!("{name} is required: {description}")));
+    let mut required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    match required.find(|name| !arguments.contains_key(*name)) {
+        None => Ok(arguments),
+        Some(name) => {
+            let description = schema["properties"][name]["description"].as_str().unwrap_or_default();
+            Err(ToolError::InvalidInput(format!("{name} is required: {description}")))
+        }
     }
-    Ok(arguments)
 }
 
 /// The typed arguments.

@@ -146,6 +146,8 @@ struct Lines {
     matching: usize,
     /// Lines that `limit_bytes` has cost.
     cut: usize,
+    /// Not even the newest line fits.
+    shortened: bool,
 }
 
 impl Lines {
@@ -155,13 +157,19 @@ impl Lines {
         let matching = lines.len();
         lines.drain(..matching.saturating_sub(count));
         let mut kept = lines.split_off(lines.len() - fitting(&lines, room));
+        let mut shortened = false;
         if kept.is_empty()
             && let Some(newest) = lines.pop()
         {
             // Its beginning and its end are better than nothing.
-            kept.push(shorten(&newest, room / 8));
+            kept.push(shorten(&newest, room / 4));
+            shortened = true;
         }
-        Self { kept, matching, cut: lines.len() }
+        Self { kept, matching, cut: lines.len(), shortened }
+    }
+
+    fn is_cut(&self) -> bool {
+        self.cut > 0 || self.shortened
     }
 
     fn note(&self, container: &Container, input: &Input) -> Option<String> {
@@ -171,10 +179,11 @@ impl Lines {
             false => String::new(),
         };
         match (&input.grep, input.since_seconds) {
-            _ if self.cut > 0 => Some(format!(
-                "{} left out: raise limit_bytes, or search with grep.",
-                counted(self.cut, "older line is", "older lines are")
-            )),
+            _ if self.is_cut() => {
+                let lines = counted(self.cut, "older line is", "older lines are");
+                let this = if self.shortened { ", and this one is shortened" } else { "" };
+                Some(format!("{lines} left out{this}: raise limit_bytes, or search with grep."))
+            }
             _ if self.matching > 0 => None,
             (Some(grep), _) => Some(format!("No line matches {grep:?}.")),
             (None, Some(seconds)) => Some(format!("The log has nothing from the last {seconds} s.{hint}")),
@@ -206,7 +215,7 @@ fn outcome(
     let others: Vec<&str> =
         all.iter().map(|other| other.name.as_str()).filter(|name| *name != container.name).collect();
     let mut text = format!("# {}/{}, container {}", query.namespace, query.pod, container.name);
-    if query.previous {
+    if query.previous && !lines.kept.is_empty() {
         text.push_str(", the instance before its last restart");
     } else if container.restarts > 0 {
         text.push_str(&format!(
@@ -230,5 +239,5 @@ fn outcome(
         "previous": query.previous, "otherContainers": others, "restarts": container.restarts,
         "lineCount": lines.kept.len(), "logLines": lines.kept, "note": note,
     });
-    ToolOutcome { is_error: false, structured, text, truncated: lines.cut > 0 }
+    ToolOutcome { is_error: false, structured, text, truncated: lines.is_cut() }
 }

@@ -96,7 +96,11 @@ struct Listing<'a> {
 
 impl<'a> Listing<'a> {
     fn new(kind: &'a Kind, query: &ListQuery, page: Page, now: Timestamp) -> Self {
-        let columns = columns::of(&kind.group, &kind.kind);
+        let mut columns = columns::of(&kind.group, &kind.kind);
+        // Of many kinds there is nothing to say.
+        if page.items.iter().all(|object| columns.iter().all(|column| (column.read)(object).is_null())) {
+            columns = &[];
+        }
         let with_namespace = kind.namespaced && query.namespace.is_none();
         let namespace = with_namespace.then_some("NAMESPACE");
         let shown = columns.iter().map(|column| column.title).filter(|title| !title.is_empty());

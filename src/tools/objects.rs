@@ -84,7 +84,9 @@ async fn not_found(cx: &ToolContext, kind: &Kind, namespace: Option<&str>, name:
     match presence(cx, namespace).await {
         Presence::Missing(missing) => missing,
         Presence::Exists | Presence::Unknown => {
-            format!("{missing}{}", near(cx, kind, Some(namespace), name).await)
+            let here = near(cx, kind, Some(namespace), name).await;
+            let near = if here.is_empty() { near(cx, kind, None, name).await } else { here };
+            format!("{missing}{near}")
         }
     }
 }

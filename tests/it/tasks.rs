@@ -3,6 +3,7 @@
 mod cancel;
 mod executors;
 mod guarantees;
+mod kill;
 mod recovery;
 mod reducer;
 mod store;

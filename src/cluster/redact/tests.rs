@@ -24,6 +24,7 @@ fn redacted(mut value: Value) -> Value {
     "Server=db,1433;User Id=sa;Password=***;Encrypt=true"
 )]
 #[case::nested_assignment("--set key=password=hunter2", "--set key=password=***")]
+#[case::coloured("\u{1b}[36mpassword\u{1b}[0m=hunter2 \u{1b}[1;31mERROR\u{1b}[0m", "password=*** ERROR")]
 #[case::quoted(r#"api_key="hunter2 with blanks" x=1"#, r#"api_key="***" x=1"#)]
 #[case::json(
     r#"{"user":"shop","password":"hunter2","port":5432}"#,

@@ -53,6 +53,8 @@ static YAML_LINE: LazyLock<Regex> = LazyLock::new(|| {
 });
 static FLAG: LazyLock<Regex> =
     LazyLock::new(|| pattern(r#"(--?[A-Za-z][A-Za-z0-9-]*)([ \t]+)("[^"\n]*"|'[^'\n]*'|[^\s"'-][^\s"']*)"#));
+/// Colours of a terminal, which loggers put between a name and its value.
+static COLOURS: LazyLock<Regex> = LazyLock::new(|| pattern(r"\x1b\[[0-9;?]*[ -/]*[@-~]"));
 static PRIVATE_KEY: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[A-Za-z0-9+/=\s\\:,-]*?-----END [A-Z0-9 ]*PRIVATE KEY-----",
@@ -78,6 +80,7 @@ pub(super) fn redacted(text: &str) -> Cow<'_, str> {
 
 fn replaced(text: &str) -> Cow<'_, str> {
     let text = Cow::Borrowed(text);
+    let text = then(text, without_colours);
     let text = then(text, without_private_keys);
     let text = then(text, without_userinfo);
     let text = then(text, without_mysql_passwords);
@@ -90,6 +93,13 @@ fn then<'a>(text: Cow<'a, str>, step: impl Fn(&str) -> Cow<'_, str>) -> Cow<'a, 
     match text {
         Cow::Borrowed(text) => step(text),
         Cow::Owned(text) => Cow::Owned(step(&text).into_owned()),
+    }
+}
+
+fn without_colours(text: &str) -> Cow<'_, str> {
+    match text.contains('\x1b') {
+        true => COLOURS.replace_all(text, ""),
+        false => Cow::Borrowed(text),
     }
 }
 

@@ -63,6 +63,7 @@ pub async fn diagnose(
     limits: SnapshotLimits,
     progress: impl Fn(Progress) + Send + Sync,
 ) -> Result<Report, ClusterError> {
+    let _turn = cluster.snapshots.acquire().await;
     let (started_at, clock) = (Timestamp::now(), Instant::now());
     let reading = Reading { cluster, namespaces: namespaces(scope), limit: limits.objects_per_kind };
     let reads = reading.kinds(READ_KINDS, &progress).await?;

@@ -8,7 +8,7 @@ use crate::diagnosis::facts::{Container, ContainerRole, Facts, Key, KubeEvent, P
 use crate::diagnosis::report::{Evidence, Severity};
 use crate::diagnosis::snapshot::LogRef;
 
-use super::{config, crashes, images, probes, sandbox};
+use super::{config, crashes, images, nodes, probes, sandbox, scheduling, storage, workloads};
 
 /// A pod that has not got beyond `ContainerCreating` is given this long, in seconds, before silence counts as trouble.
 const CREATION_GRACE: i64 = 120;
@@ -40,6 +40,8 @@ pub(super) enum Trouble {
     NotReady,
     /// The kubelet evicted it.
     Evicted,
+    /// The kubelet refused it when it came.
+    Rejected,
     /// Its node does not answer; whatever its status says is old.
     NodeDown,
 }
@@ -64,13 +66,16 @@ pub(super) struct Group<'f, 'a> {
 pub(super) fn check<'a>(facts: &Facts<'a>, drafts: &mut Vec<Draft>) {
     let cases = cases(facts);
     let of = |trouble: Trouble| grouped(cases.iter().filter(|case| case.trouble == trouble).cloned());
+    scheduling::check(facts, &of(Trouble::Unscheduled), drafts);
+    nodes::check(facts, &of(Trouble::Evicted), &of(Trouble::Rejected), drafts);
+    storage::check(facts, &of(Trouble::Creating), drafts);
     config::check(facts, &of(Trouble::Config), &of(Trouble::Creating), drafts);
     drafts.extend(of(Trouble::Creating).iter().filter_map(|group| sandbox::check(facts, group)));
     drafts.extend(of(Trouble::Image).iter().map(|group| images::check(facts, group)));
     drafts.extend(of(Trouble::Start).iter().map(|group| crashes::check_start(facts, group)));
     drafts.extend(of(Trouble::Crash).iter().map(|group| crashes::check(facts, group)));
     drafts.extend(of(Trouble::InitWaits).iter().map(|group| crashes::check_init_wait(facts, group)));
-    drafts.extend(of(Trouble::NotReady).iter().map(|group| probes::check(facts, group)));
+    drafts.extend(of(Trouble::NotReady).iter().filter_map(|group| probes::check(facts, group)));
 }
 
 /// Containers whose logs explain their trouble, crashing ones first: of each workload's containers one pod.
@@ -109,18 +114,22 @@ pub(super) fn cases<'f, 'a>(facts: &'f Facts<'a>) -> Vec<Case<'f, 'a>> {
 
 fn classify<'f, 'a>(facts: &'f Facts<'a>, pod: &'f Pod<'a>, cases: &mut Vec<Case<'f, 'a>>) {
     let case = |trouble, container| Case { trouble, pod, container };
-    if pod.phase() == "Failed" && pod.value().text("/status/reason") == "Evicted" {
-        cases.push(case(Trouble::Evicted, None));
+    if pod.phase() == "Failed" {
+        match pod.value().text("/status/reason") {
+            "Evicted" => return cases.push(case(Trouble::Evicted, None)),
+            reason if nodes::is_rejection(reason) => return cases.push(case(Trouble::Rejected, None)),
+            _ => {}
+        }
+    }
+    let tells_of_its_job = workloads::jobs::is_telling(facts, pod);
+    if (pod.is_done() && !tells_of_its_job) || pod.object.is_terminating() {
         return;
     }
-    if pod.is_done() || pod.object.is_terminating() {
-        return;
-    }
-    let Some(node) = pod.node() else {
+    let Some(node) = pod.node().filter(|node| !is_pinned_to_nothing(facts, pod, node)) else {
         cases.push(case(Trouble::Unscheduled, None));
         return;
     };
-    if !pod.is_ready() && is_node_down(facts, node) {
+    if !pod.is_ready() && is_node_silent(facts, node) {
         cases.push(case(Trouble::NodeDown, None));
         return;
     }
@@ -134,9 +143,28 @@ fn classify<'f, 'a>(facts: &'f Facts<'a>, pod: &'f Pod<'a>, cases: &mut Vec<Case
             }
         }
     }
-    if cases.len() == before && is_stuck_creating(facts, pod) {
+    if cases.len() > before {
+        return;
+    }
+    // A kubelet that reports that it cannot work still reports what is wrong with its pods: that comes first.
+    if !pod.is_ready() && is_node_down(facts, node) {
+        cases.push(case(Trouble::NodeDown, None));
+    } else if is_stuck_creating(facts, pod) {
         cases.push(case(Trouble::Creating, None));
     }
+}
+
+/// It was bound past the scheduler to a node that does not exist, and no kubelet has seen it.
+fn is_pinned_to_nothing(facts: &Facts<'_>, pod: &Pod<'_>, node: &str) -> bool {
+    let knows_nodes = !facts.all("Node").is_empty();
+    let is_unseen = pod.containers.iter().all(|container| container.status.is_null());
+    knows_nodes && is_unseen && facts.get("Node", "", node).is_none()
+}
+
+/// True where the kubelet of this node no longer reports, so that all that it said is old.
+pub(super) fn is_node_silent(facts: &Facts<'_>, node: &str) -> bool {
+    let node = facts.get("Node", "", node);
+    node.and_then(|node| node.condition("Ready")).is_some_and(|ready| ready["status"] == "Unknown")
 }
 
 /// True where the kubelet of this node has fallen silent or says that it cannot work.
@@ -300,6 +328,9 @@ impl<'f, 'a> Group<'f, 'a> {
 
     /// `None of its 3 pods is ready.`, `2 of 3 pods are ready.`, or nothing where that is not counted.
     pub(super) fn impact(&self) -> String {
+        if self.cases.iter().all(|case| case.pod.is_ready()) {
+            return " It runs again for now.".to_owned();
+        }
         match (self.workload.ready(), self.workload.desired()) {
             (Some(0), Some(1)) => " Its only pod is not ready.".to_owned(),
             (Some(0), Some(desired)) if desired > 1 => format!(" None of its {desired} pods is ready."),

@@ -1,10 +1,11 @@
 //! A real server on a free port, and a client that sends whatever bytes a test wants.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use drydock::agent_card::{self, PublishedCard};
 use drydock::app::App;
-use drydock::tasks::{AgentExecutor, RunnerLimits, TaskRunner};
+use drydock::tasks::{AgentExecutor, RunnerLimits};
 use eventsource_stream::Eventsource;
 use futures::stream::{BoxStream, StreamExt};
 use serde_json::{Value, json};
@@ -19,7 +20,6 @@ use super::store_in;
 /// An agent that is served until dropped.
 pub struct TestAgent {
     pub url: String,
-    pub runner: TaskRunner,
     http: reqwest::Client,
     _stops: DropGuard,
     _folder: TempDir,
@@ -69,9 +69,9 @@ impl TestAgent {
         );
         let store = Arc::new(store_in(folder.path()).await);
         let app = App::assemble(store, executor, card, limits);
-        let (runner, stop) = (app.runner().clone(), CancellationToken::new());
+        let stop = CancellationToken::new();
         tokio::spawn(app.serve(listener, stop.clone().cancelled_owned()));
-        Self { url, runner, http: reqwest::Client::new(), _stops: stop.drop_guard(), _folder: folder }
+        Self { url, http: reqwest::Client::new(), _stops: stop.drop_guard(), _folder: folder }
     }
 
     /// A request of any method to a path below the agent's URL.
@@ -81,12 +81,7 @@ impl TestAgent {
 
     /// A JSON-RPC request in the dialect of this version; none means no header.
     pub fn rpc(&self, version: Option<&str>, method: &str, params: Value) -> reqwest::RequestBuilder {
-        let body = json!({ "jsonrpc": "2.0", "id": 7, "method": method, "params": params });
-        let request = self.request(reqwest::Method::POST, "").json(&body);
-        match version {
-            Some(version) => request.header("A2A-Version", version),
-            None => request,
-        }
+        rpc_to(&self.http, &self.url, version, method, params)
     }
 
     /// Calls a method of 1.0 and returns the whole answer.
@@ -100,6 +95,22 @@ impl TestAgent {
     }
 }
 
+/// A JSON-RPC request to any agent.
+pub fn rpc_to(
+    http: &reqwest::Client,
+    url: &str,
+    version: Option<&str>,
+    method: &str,
+    params: Value,
+) -> reqwest::RequestBuilder {
+    let body = json!({ "jsonrpc": "2.0", "id": 7, "method": method, "params": params });
+    let request = http.post(url).json(&body);
+    match version {
+        Some(version) => request.header("A2A-Version", version),
+        None => request,
+    }
+}
+
 /// The body of the answer, which is JSON.
 pub async fn json_of(request: reqwest::RequestBuilder) -> Value {
     let response = request.send().await.expect("the server answers");
@@ -110,10 +121,14 @@ pub async fn json_of(request: reqwest::RequestBuilder) -> Value {
 pub async fn frames_of(request: reqwest::RequestBuilder) -> BoxStream<'static, Frame> {
     let response = request.send().await.expect("the server answers");
     assert_eq!(response.headers()["content-type"], "text/event-stream");
-    let events = response.bytes_stream().eventsource();
-    let frames = events.map(|event| {
-        let event = event.expect("the stream is whole");
-        Frame { id: event.id, data: serde_json::from_str(&event.data).expect("each event is JSON") }
+    // A stream that breaks ends there; who counts its events notices.
+    let events = response.bytes_stream().eventsource().take_while(|event| ready(event.is_ok()));
+    let frames = events.filter_map(|event| {
+        let frame = event.ok().map(|event| Frame {
+            id: event.id,
+            data: serde_json::from_str(&event.data).expect("each event is JSON"),
+        });
+        ready(frame)
     });
     frames.boxed()
 }

@@ -1,15 +1,18 @@
 //! What the stories share: executors that a test holds in its hands, a store behind a gate, and an agent on a real port.
 
 mod agent;
+mod cluster;
 mod gate;
+pub mod process;
 mod proxy;
 mod puppet;
 pub mod script;
 
-pub use agent::{Frame, TestAgent, frames_of, json_of, v1_message, v03_message};
+pub use agent::{Frame, TestAgent, frames_of, json_of, rpc_to, v1_message, v03_message};
+pub use cluster::GatedCluster;
 pub use gate::GatedStore;
 pub use proxy::BreakingProxy;
-pub use puppet::{Puppet, Strings};
+pub use puppet::Puppet;
 
 use std::path::Path;
 

@@ -113,7 +113,9 @@ fn workloads() -> Vec<Value> {
     });
     let cart = json!({
         "metadata": owned_by("ReplicaSet", "cart-7d"),
-        "spec": { "nodeName": "node-1", "containers": [{ "name": "app" }] },
+        "spec": { "nodeName": "node-1", "containers": [
+            { "name": "app", "env": [{ "name": "DB_PASSWORD", "value": PASSWORD }], "args": ["--password", PASSWORD] },
+        ] },
         "status": { "phase": "Running", "containerStatuses": [
             { "name": "app", "ready": true, "restartCount": 0, "state": { "running": {} } },
         ] },
@@ -155,6 +157,7 @@ fn configuration() -> Vec<Value> {
     } });
     let conditions = json!({ "conditions": [{ "type": "Ready", "status": "True" }] });
     vec![
+        object("v1", "Namespace", None, "default", json!({ "status": { "phase": "Active" } })),
         object("v1", "Namespace", None, "shop", json!({ "status": { "phase": "Active" } })),
         object("v1", "Namespace", None, "bank", json!({ "status": { "phase": "Active" } })),
         object("v1", "Node", None, "node-1", json!({ "status": conditions })),
@@ -204,7 +207,15 @@ fn events() -> Vec<Value> {
                 "series": { "count": 9, "lastObservedTime": "2026-01-01T11:59:00.000000Z" },
             }),
         ),
-        event("e5", ("Pod", "cart-7d-a1"), "Unhealthy", json!({ "lastTimestamp": "2026-01-01T11:40:00Z" })),
+        event(
+            "e5",
+            ("Pod", "cart-7d-a1"),
+            "Unhealthy",
+            json!({
+                "lastTimestamp": "2026-01-01T11:40:00Z",
+                "message": format!("Readiness probe failed: no answer of postgres://app:{PASSWORD}@db:5432/shop"),
+            }),
+        ),
         event("e6", ("Pod", "cart-old"), "Killing", json!({ "lastTimestamp": "2026-01-01T11:10:00Z" })),
         event(
             "e7",

@@ -1,0 +1,102 @@
+//! The nodes with what runs on them and what is left.
+
+use std::collections::HashMap;
+
+use crate::diagnosis::facts::{Facts, Object, Pod, Read};
+
+use super::demand::{self, Amounts, HostPort, TaintKind};
+
+/// A node as the scheduler sees it.
+#[derive(Debug)]
+pub(super) struct Room<'f, 'a> {
+    pub(super) node: Object<'a>,
+    /// Bound to it and not at their end.
+    pub(super) pods: Vec<&'f Pod<'a>>,
+    pub(super) allocatable: Amounts<'a>,
+    requested: Amounts<'a>,
+    /// The part of `requested` that is about to be given back.
+    leaving: Amounts<'a>,
+    host_ports: Vec<(HostPort<'a>, &'f Pod<'a>)>,
+}
+
+/// Every node.
+#[derive(Debug)]
+pub(super) struct Rooms<'f, 'a> {
+    pub(super) all: Vec<Room<'f, 'a>>,
+}
+
+impl<'f, 'a> Rooms<'f, 'a> {
+    pub(super) fn new(facts: &'f Facts<'a>) -> Self {
+        let mut all: Vec<Room<'f, 'a>> = facts.all("Node").iter().map(|node| Room::empty(*node)).collect();
+        all.sort_by_key(|room| room.node.name());
+        let places: HashMap<&str, usize> =
+            all.iter().enumerate().map(|(index, room)| (room.node.name(), index)).collect();
+        for pod in facts.pods().iter().filter(|pod| !pod.is_done()) {
+            let room = pod.node().and_then(|node| places.get(node)).and_then(|index| all.get_mut(*index));
+            if let Some(room) = room {
+                room.take(pod);
+            }
+        }
+        Self { all }
+    }
+
+    /// Where a pod runs.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Room<'f, 'a>> {
+        self.all.iter()
+    }
+}
+
+impl<'f, 'a> Room<'f, 'a> {
+    fn empty(node: Object<'a>) -> Self {
+        let value = node.value();
+        // A node that has not reported what it can give offers what it has.
+        let mut allocatable = demand::amounts(value, "/status/capacity");
+        allocatable.extend(demand::amounts(value, "/status/allocatable"));
+        Self {
+            node,
+            pods: Vec::new(),
+            allocatable,
+            requested: Amounts::new(),
+            leaving: Amounts::new(),
+            host_ports: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, pod: &'f Pod<'a>) {
+        let mut requests = demand::requests(pod);
+        requests.insert("pods", 1.0);
+        demand::add(&mut self.requested, &requests);
+        if pod.object.is_terminating() {
+            demand::add(&mut self.leaving, &requests);
+        }
+        self.host_ports.extend(demand::host_ports(pod).into_iter().map(|port| (port, pod)));
+        self.pods.push(pod);
+    }
+
+    /// What a node can give in all.
+    pub(super) fn offers(&self, resource: &str) -> f64 {
+        self.allocatable.get(resource).copied().unwrap_or(0.0)
+    }
+
+    /// What is not reserved. Pods that are being deleted keep their part until they are gone.
+    pub(super) fn free(&self, resource: &str) -> f64 {
+        self.offers(resource) - self.requested.get(resource).copied().unwrap_or(0.0)
+    }
+
+    /// What will be left when the pods that are being deleted are gone.
+    pub(super) fn free_soon(&self, resource: &str) -> f64 {
+        self.free(resource) + self.leaving.get(resource).copied().unwrap_or(0.0)
+    }
+
+    /// Who holds a port that this one collides with.
+    pub(super) fn holder(&self, wanted: &HostPort<'_>) -> Option<&'f Pod<'a>> {
+        self.host_ports.iter().find(|(held, _)| held.collides(wanted)).map(|(_, pod)| *pod)
+    }
+
+    /// It belongs to one Fargate pod, and takes no other.
+    pub(super) fn is_fargate(&self) -> bool {
+        let taints = self.node.value().list("/spec/taints").iter();
+        self.node.label("eks.amazonaws.com/compute-type") == Some("fargate")
+            || taints.map(|taint| TaintKind::of(taint.text("/key"))).any(|kind| kind == TaintKind::Fargate)
+    }
+}

@@ -1,0 +1,405 @@
+//! Claims for which a volume has to be made: the class does not exist, there is no default, nobody makes volumes, or the
+//! maker fails (H1, H2, H4, H5).
+
+use serde_json::Value;
+
+use crate::diagnosis::draft::{self, Draft, absent, advice, change, in_namespace, kubectl_name, sh, shorten};
+use crate::diagnosis::facts::{Facts, Key, KubeEvent, Object, Read, Workload, nearest, reference};
+use crate::diagnosis::report::{Confidence, Remediation, Risk};
+use crate::diagnosis::rules::kubectl;
+
+use super::Claim;
+
+/// Marks a class whose volumes are made by hand.
+const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
+const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
+
+/// A finding where a volume should be made for the claim; `None` where it can only be matched with one that exists.
+pub(super) fn check<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Option<Draft> {
+    match claim.class {
+        Some("") => None,
+        Some(class) => match facts.get("StorageClass", "", class) {
+            Some(class) => made(facts, claim, class),
+            None if is_known_missing(facts, claim, class) => Some(class_missing(facts, claim, class)),
+            None => failed(facts, claim).map(|event| failing(claim, class, None, &event)),
+        },
+        None if has_classless_volume(facts) => None,
+        None => Some(no_default(facts, claim)),
+    }
+}
+
+/// Volumes that were made by hand may carry the name of a class that does not exist.
+fn is_known_missing<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>, class: &str) -> bool {
+    let says_so =
+        |event: KubeEvent<'_>| event.message.contains("storageclass") && event.message.contains("not found");
+    let told = failed(facts, claim).is_some_and(says_so);
+    let by_hand = facts.all("PersistentVolume").iter().any(|volume| class_of_volume(*volume) == class);
+    (facts.was_read("StorageClass") || told) && !by_hand
+}
+
+pub(super) fn class_of_volume(volume: Object<'_>) -> &str {
+    let beta = volume.annotation("volume.beta.kubernetes.io/storage-class");
+    beta.unwrap_or_else(|| volume.value().text("/spec/storageClassName"))
+}
+
+fn has_classless_volume(facts: &Facts<'_>) -> bool {
+    facts.all("PersistentVolume").iter().any(|volume| {
+        class_of_volume(*volume).is_empty() && volume.value().text("/status/phase") == "Available"
+    })
+}
+
+fn failed<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Option<KubeEvent<'a>> {
+    facts.events(claim.object).find(|event| event.reason == "ProvisioningFailed")
+}
+
+fn class_missing<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>, class: &str) -> Draft {
+    let name = claim.object.name();
+    let classes: Vec<&str> = facts.all("StorageClass").iter().map(|class| class.name()).collect();
+    let hint = match nearest(class, classes.iter().copied()) {
+        Some(similar) => format!(" {similar} may be meant."),
+        None if classes.is_empty() => " The cluster has no StorageClass at all.".to_owned(),
+        None => format!(" The classes are: {}.", shorten(&classes.join(", "), 200)),
+    };
+    claim
+        .draft(
+            "storage-class-missing",
+            format!("PersistentVolumeClaim {name} asks for StorageClass {class}, which does not exist"),
+        )
+        .summary(format!("No volume is made for the claim until the class exists.{hint}{}", claim.impact()))
+        .cause(class)
+        .evidence(class_field(claim))
+        .evidence(failed(facts, claim).map(|event| draft::event(&event)))
+        .evidence([absent(
+            reference("storage.k8s.io/v1", "StorageClass", "", class),
+            format!("there is no StorageClass {class}"),
+        )])
+        .remedy(recreate(
+            claim,
+            "Make the claim again with a class that exists (a claim's class cannot be changed)",
+        ))
+}
+
+fn class_field(claim: &Claim<'_, '_>) -> Option<crate::diagnosis::report::Evidence> {
+    let beta = "/metadata/annotations/volume.beta.kubernetes.io~1storage-class";
+    draft::field(claim.object, beta).or_else(|| draft::field(claim.object, "/spec/storageClassName"))
+}
+
+fn recreate(claim: &Claim<'_, '_>, summary: &str) -> Remediation {
+    let object = claim.object.reference();
+    let (namespace, name) = (in_namespace(&object), sh(&object.name));
+    change(
+        summary,
+        format!("kubectl get storageclass; kubectl {namespace}describe pvc {name}"),
+        format!(
+            "kubectl {namespace}get pvc {name} -o yaml > claim.yaml && kubectl {namespace}delete pvc {name} && kubectl {namespace}create -f claim.yaml # after correcting claim.yaml; it holds no data yet"
+        ),
+        format!("kubectl {namespace}delete pvc {name} && kubectl {namespace}create -f claim.yaml"),
+        format!("kubectl {namespace}get pvc {name}"),
+        Risk::Low,
+    )
+}
+
+fn no_default(facts: &Facts<'_>, claim: &Claim<'_, '_>) -> Draft {
+    let name = claim.object.name();
+    let is_default = |class: &&Object<'_>| class.annotation(DEFAULT_CLASS) == Some("true");
+    let default = facts.all("StorageClass").iter().find(is_default);
+    let classes: Vec<&str> = facts.all("StorageClass").iter().map(|class| class.name()).collect();
+    let why = match default {
+        Some(class) => {
+            format!("There is a default now ({}), but there was none when the claim was made.", class.name())
+        }
+        None if classes.is_empty() => "The cluster has no StorageClass.".to_owned(),
+        None => format!(
+            "None of the classes is marked as default: {}. New EKS clusters have no default class.",
+            shorten(&classes.join(", "), 200)
+        ),
+    };
+    let draft = claim
+        .draft(
+            "no-default-storage-class",
+            format!("PersistentVolumeClaim {name} names no StorageClass, and there is no default"),
+        )
+        .summary(format!(
+            "{why} Without a class, a claim waits for a volume that was made by hand.{}",
+            claim.impact()
+        ))
+        .evidence([absent(claim.object.reference(), "the claim has no storageClassName")]);
+    let mark = classes.first().map(|class| {
+        let class = sh(class);
+        change(
+            "Mark a class as the default (Kubernetes 1.28 and newer then give it to waiting claims)",
+            "kubectl get storageclass",
+            format!("kubectl annotate storageclass {class} {DEFAULT_CLASS}=true --overwrite"),
+            format!("kubectl annotate storageclass {class} {DEFAULT_CLASS}-"),
+            kubectl::get(&claim.object.reference(), ""),
+            Risk::Medium,
+        )
+    });
+    draft.remedy(recreate(claim, "Make the claim again with storageClassName")).remedies(mark)
+}
+
+/// The class exists and volumes are made for it.
+fn made<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>, class: Object<'a>) -> Option<Draft> {
+    let provisioner = class.value().text("/provisioner");
+    if provisioner == NO_PROVISIONER {
+        return None;
+    }
+    Some(match failed(facts, claim) {
+        Some(event) => failing(claim, class.name(), Some(class), &event),
+        None => unanswered(facts, claim, class, provisioner),
+    })
+}
+
+/// Why a provisioner fails, as its message says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    AccessMode,
+    Parameter,
+    Denied,
+    Quota,
+    Topology,
+    Other,
+}
+
+/// Fragments in lower case, in the order in which they decide.
+#[rustfmt::skip]
+const SIGNS: &[(Failure, &[&str])] = &[
+    (Failure::AccessMode, &["volume capabilities not supported", "multi_node_multi_writer", "access mode", "accessmodes"]),
+    (Failure::Denied, &["unauthorizedoperation", "accessdenied", "access denied", "not authorized", "nocredentialproviders", "no ec2 imds role", "failed to refresh cached credentials", "assumerolewithwebidentity", "forbidden"]),
+    (Failure::Quota, &["limitexceeded", "limit exceeded", "quota", "maxspot", "resourceexhausted"]),
+    (Failure::Parameter, &["invalid parameter", "unknown parameter", "invalid option", "invalid aws volumetype", "invalid storageclass", "parse parameters", "invalidparameter", "unsupported volume type", "not a valid"]),
+    (Failure::Topology, &["no available topology", "topology", "availability zone", "no topology key found"]),
+];
+
+impl Failure {
+    fn of(message: &str) -> Self {
+        let message = message.to_lowercase();
+        let found = SIGNS.iter().find(|(_, signs)| signs.iter().any(|sign| message.contains(sign)));
+        found.map_or(Self::Other, |(failure, _)| *failure)
+    }
+
+    fn in_short(self) -> &'static str {
+        match self {
+            Self::AccessMode => "the storage does not support the access mode",
+            Self::Parameter => "the class has a parameter that the provisioner refuses",
+            Self::Denied => "the provisioner is not allowed to make it",
+            Self::Quota => "a quota is used up",
+            Self::Topology => "there is no zone or node to make it in",
+            Self::Other => "the provisioner reports an error",
+        }
+    }
+
+    fn explanation(self) -> &'static str {
+        match self {
+            Self::AccessMode => {
+                "Block storage such as EBS attaches to one node (ReadWriteOnce); ReadWriteMany needs a file system such as EFS."
+            }
+            Self::Parameter => "Every claim of the class fails alike.",
+            Self::Denied => {
+                "The role of the CSI driver's controller lacks the permission (for EBS: AmazonEBSCSIDriverPolicy, and the key's policy where the volume is encrypted), or the controller gets no credentials (service account without role, metadata service out of reach)."
+            }
+            Self::Quota => "The account or project may not have more volumes of this kind or size.",
+            Self::Topology => {
+                "The driver runs on no node that the class or the pod allows, or has not registered its zone there."
+            }
+            Self::Other => "Its message is in the evidence.",
+        }
+    }
+}
+
+fn failing(claim: &Claim<'_, '_>, class: &str, object: Option<Object<'_>>, event: &KubeEvent<'_>) -> Draft {
+    let failure = Failure::of(event.message);
+    let name = claim.object.name();
+    let says = shorten(event.message.rsplit("desc = ").next().unwrap_or(event.message), 300);
+    let title = format!("No volume can be made for PersistentVolumeClaim {name}: {}", failure.in_short());
+    let rule = match failure {
+        Failure::AccessMode => "access-mode-unsupported",
+        Failure::Denied => "provisioning-denied",
+        Failure::Parameter | Failure::Quota | Failure::Topology | Failure::Other => "provisioning-failed",
+    };
+    let mut draft = claim
+        .draft(rule, title)
+        .summary(format!(
+            "{} The provisioner says: {}.{}",
+            failure.explanation(),
+            says.trim_end_matches('.'),
+            claim.impact()
+        ))
+        .cause(format!("{failure:?}"))
+        .evidence([draft::event(event)])
+        .evidence(class_field(claim));
+    if let (Failure::Parameter, Some(class)) = (failure, object) {
+        draft.object = class.reference();
+        draft.title = format!("StorageClass {} has a parameter that its provisioner refuses", class.name());
+        draft.breaks.push(class.key());
+        return draft.evidence(draft::field(class, "/parameters")).remedy(advice(
+            "Make the class again with valid parameters (they cannot be changed)",
+            kubectl::get(&class.reference(), "yaml"),
+            kubectl::get(&claim.object.reference(), ""),
+        ));
+    }
+    match failure {
+        Failure::AccessMode => draft.evidence(draft::field(claim.object, "/spec/accessModes")).remedy(
+            recreate(claim, "Make the claim again with ReadWriteOnce, or with a class that shares volumes"),
+        ),
+        _ => draft.remedy(advice(
+            format!(
+                "Remove the reason that the provisioner of class {class} gives; it tries again by itself"
+            ),
+            kubectl::describe(&claim.object.reference()),
+            kubectl::get(&claim.object.reference(), ""),
+        )),
+    }
+}
+
+/// Nobody answers the claim.
+fn unanswered<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>, class: Object<'a>, provisioner: &str) -> Draft {
+    let controllers = controllers(facts, provisioner);
+    let waits = facts.events(claim.object).find(|event| event.reason == "ExternalProvisioning");
+    let name = claim.object.name();
+    let stopped = controllers.iter().find(|controller| controller.desired() == Some(0));
+    let known = facts.get("CSIDriver", "", current_name(provisioner)).is_some();
+    let title = match (controllers.is_empty(), known) {
+        (true, false) => format!(
+            "PersistentVolumeClaim {name} waits for provisioner {provisioner}, which is not installed"
+        ),
+        _ => {
+            format!("PersistentVolumeClaim {name} waits for provisioner {provisioner}, which does not answer")
+        }
+    };
+    let rule = if controllers.is_empty() { "provisioner-missing" } else { "provisioner-silent" };
+    let hint = if provisioner == "kubernetes.io/aws-ebs" {
+        " The in-tree driver was replaced by the EBS CSI driver (add-on aws-ebs-csi-driver)."
+    } else {
+        ""
+    };
+    let mut draft = claim
+        .draft(rule, title)
+        .confidence(Confidence::Likely)
+        .summary(format!(
+            "StorageClass {} leaves the making of volumes to {provisioner}.{hint}{}",
+            class.name(),
+            claim.impact()
+        ))
+        .cause(provisioner)
+        .explained_by(controllers.iter().map(Workload::key))
+        .evidence(draft::field(class, "/provisioner"))
+        .evidence(class_field(claim))
+        .evidence(waits.map(|event| draft::event(&event)));
+    if !known && facts.was_read("CSIDriver") {
+        let driver = reference("storage.k8s.io/v1", "CSIDriver", "", current_name(provisioner));
+        draft =
+            draft.evidence([absent(driver, format!("there is no CSIDriver {}", current_name(provisioner)))]);
+    }
+    if let Some(controller) = stopped {
+        return stopped_controller(draft, controller, provisioner);
+    }
+    let drivers = facts.all("CSIDriver").iter().map(|driver| driver.name());
+    match nearest(provisioner, drivers).filter(|_| controllers.is_empty() && !known) {
+        Some(meant) => misspelt(draft, class, provisioner, meant),
+        None => draft.remedy(advice(
+            "Install or heal the driver (on EKS an add-on, such as aws-ebs-csi-driver), or use a class whose driver is there",
+            "kubectl get csidrivers; kubectl get storageclass; kubectl get pods -A | grep csi",
+            kubectl::get(&claim.object.reference(), ""),
+        )),
+    }
+}
+
+fn stopped_controller(mut draft: Draft, controller: &Workload<'_>, provisioner: &str) -> Draft {
+    let object = &controller.reference;
+    let (namespace, name) = (in_namespace(object), kubectl_name(object));
+    draft.title =
+        format!("{} {} is scaled to 0, so no volumes are made by {provisioner}", object.kind, object.name);
+    draft.breaks.push(Key::from(object));
+    draft.explained_by.clear();
+    let replicas = controller.object.and_then(|object| draft::field(object, "/spec/replicas"));
+    draft.object = object.clone();
+    draft.evidence(replicas).remedy(change(
+        "Start the controller again",
+        kubectl::get(object, ""),
+        format!("kubectl {namespace}scale {name} --replicas=2"),
+        format!("kubectl {namespace}scale {name} --replicas=0"),
+        kubectl::verify(controller),
+        Risk::Low,
+    ))
+}
+
+fn misspelt(mut draft: Draft, class: Object<'_>, provisioner: &str, meant: &str) -> Draft {
+    draft.title = format!(
+        "StorageClass {} names provisioner {provisioner}, which is not installed; {meant} is",
+        class.name()
+    );
+    draft.breaks.push(class.key());
+    draft.object = class.reference();
+    draft.remedy(advice(
+        format!("Make the class again with provisioner {meant} (it cannot be changed)"),
+        kubectl::get(&class.reference(), "yaml"),
+        "kubectl get pvc -A",
+    ))
+}
+
+/// The name under which an in-tree driver lives on.
+fn current_name(provisioner: &str) -> &str {
+    match provisioner {
+        "kubernetes.io/aws-ebs" => "ebs.csi.aws.com",
+        "kubernetes.io/gce-pd" => "pd.csi.storage.gke.io",
+        "kubernetes.io/azure-disk" => "disk.csi.azure.com",
+        "kubernetes.io/azure-file" => "file.csi.azure.com",
+        "kubernetes.io/cinder" => "cinder.csi.openstack.org",
+        "kubernetes.io/vsphere-volume" => "csi.vsphere.vmware.com",
+        other => other,
+    }
+}
+
+/// The workloads that make, attach and mount volumes of a driver: `ebs.csi.aws.com` by `ebs-csi-…`,
+/// `rancher.io/local-path` by `local-path-…`, or because their arguments name the driver.
+pub(super) fn driver_workloads<'a>(facts: &Facts<'a>, driver: &str, kinds: &[&str]) -> Vec<Workload<'a>> {
+    let driver = current_name(driver);
+    let stem = match (driver.split_once(".csi."), driver.rsplit_once('/')) {
+        (Some((first, _)), _) => format!("{first}-csi"),
+        (None, Some((_, last))) => last.to_owned(),
+        (None, None) => driver.to_owned(),
+    };
+    let names_it = |value: &Value| {
+        let containers = value.list("/spec/template/spec/containers").iter();
+        let words = containers.clone().flat_map(|container| container.list("/args"));
+        let values =
+            containers.flat_map(|container| container.list("/env")).filter_map(|env| env.get("value"));
+        words.chain(values).filter_map(Value::as_str).any(|word| word.contains(driver))
+    };
+    let all = kinds.iter().flat_map(|kind| facts.all(kind));
+    let found = all.filter(|object| object.name().contains(&stem) || names_it(object.value()));
+    found.map(|object| Workload::of(*object)).collect()
+}
+
+fn controllers<'a>(facts: &Facts<'a>, provisioner: &str) -> Vec<Workload<'a>> {
+    driver_workloads(facts, provisioner, &["Deployment", "StatefulSet"])
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::denied(r#"failed to provision volume with StorageClass "gp3": rpc error: code = Internal desc = Could not create volume "pvc-1": could not create volume in EC2: operation error EC2: CreateVolume, https response error StatusCode: 403, RequestID: 1, api error UnauthorizedOperation: You are not authorized to perform this operation."#, Failure::Denied)]
+    #[case::no_role(
+        "could not create volume in EC2: NoCredentialProviders: no valid providers in chain",
+        Failure::Denied
+    )]
+    #[case::shared(r#"failed to provision volume with StorageClass "gp3": rpc error: code = InvalidArgument desc = Volume capabilities MULTI_NODE_MULTI_WRITER not supported. Only AccessModes[ReadWriteOnce] supported."#, Failure::AccessMode)]
+    #[case::quota(
+        "VolumeLimitExceeded: You have exceeded the maximum gp3 storage limit of 50 TiB",
+        Failure::Quota
+    )]
+    #[case::parameter(r#"invalid parameter "iopsPerGBB" for storageclass"#, Failure::Parameter)]
+    #[case::topology(
+        "error generating accessibility requirements: no available topology found",
+        Failure::Topology
+    )]
+    #[case::other("rpc error: code = DeadlineExceeded desc = context deadline exceeded", Failure::Other)]
+    fn the_provisioner_says_why(#[case] message: &str, #[case] failure: Failure) {
+        assert_eq!(Failure::of(message), failure);
+    }
+}
