@@ -130,6 +130,24 @@ async fn older_versions_are_read_where_there_is_no_newer_one() {
 }
 
 #[tokio::test]
+async fn events_of_the_newer_group_are_read_where_the_core_has_none() {
+    let mut files = files();
+    let event = json!({ "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": { "name": "e", "namespace": "shop" } });
+    files.push(("resources/events.json".to_owned(), list(&[event])));
+    let objects = Mutex::new(0);
+    let progress = |step| {
+        if let Progress::Read { objects: read, .. } = step {
+            *objects.lock().unwrap() = read;
+        }
+    };
+    let cluster = Cluster::from_bundle(bundle_of(&files));
+    let report = diagnose(&cluster, &Scope::default(), SnapshotLimits::default(), progress).await.unwrap();
+    assert!(report.coverage.read.contains(&"events".to_owned()));
+    // Four pods, a Deployment and the event.
+    assert_eq!(*objects.lock().unwrap(), 6);
+}
+
+#[tokio::test]
 async fn a_list_that_expires_halfway_is_read_again_and_nothing_is_lost_or_doubled() {
     let mut files = files();
     let pods: Vec<Value> = (0..1200).map(|n| pod("shop", &format!("web-{n}"), &json!({}))).collect();
