@@ -49,7 +49,8 @@ const BAD: &[&str] = &[
 /// What is wrong with a node, worst first. Conditions that nobody has updated since the kubelet fell silent say nothing.
 pub(super) fn of<'a>(_facts: &Facts<'_>, node: Object<'a>) -> Vec<Ailment<'a>> {
     let conditions = node.value().list("/status/conditions").iter().enumerate();
-    let found = conditions.filter_map(|(index, condition)| Some(Ailment { kind: kind(condition)?, condition, index }));
+    let found = conditions
+        .filter_map(|(index, condition)| Some(Ailment { kind: kind(condition)?, condition, index }));
     let mut found: Vec<Ailment<'a>> = found.collect();
     if found.iter().any(|ailment| ailment.kind == Kind::Silent) {
         found.retain(|ailment| ailment.kind == Kind::Silent);
@@ -80,7 +81,12 @@ fn not_ready(message: &str) -> Kind {
     let has = |words: &[&str]| words.iter().any(|word| message.contains(word));
     if has(&["networkpluginnotready", "networkready=false", "cni plugin not initialized", "cni config"]) {
         Kind::Network
-    } else if has(&["pleg is not healthy", "container runtime is down", "runtime not ready", "container runtime status check"]) {
+    } else if has(&[
+        "pleg is not healthy",
+        "container runtime is down",
+        "runtime not ready",
+        "container runtime status check",
+    ]) {
         Kind::Runtime
     } else {
         Kind::NotReady
@@ -111,7 +117,9 @@ impl Kind {
         match self {
             Self::Disk => Some("ephemeral-storage"),
             Self::Memory => Some("memory"),
-            Self::Silent | Self::Network | Self::Runtime | Self::NotReady | Self::Pids | Self::Monitor => None,
+            Self::Silent | Self::Network | Self::Runtime | Self::NotReady | Self::Pids | Self::Monitor => {
+                None
+            }
         }
     }
 }
@@ -152,14 +160,26 @@ impl Ailment<'_> {
     pub(super) fn explanation(&self) -> String {
         let message = draft::shorten(self.condition.text("/message"), 300);
         let means = match self.kind {
-            Kind::Silent => "The control plane has heard nothing from the node: the machine is gone or hangs, its kubelet does not run, or it cannot reach the API server. What the pods on it last reported is old.",
-            Kind::Network => "New pods on the node get no network, so they cannot start. On EKS the DaemonSet aws-node brings the plugin.",
-            Kind::Runtime => "The kubelet gets no healthy answer from the container runtime, so containers are neither started nor stopped.",
+            Kind::Silent => {
+                "The control plane has heard nothing from the node: the machine is gone or hangs, its kubelet does not run, or it cannot reach the API server. What the pods on it last reported is old."
+            }
+            Kind::Network => {
+                "New pods on the node get no network, so they cannot start. On EKS the DaemonSet aws-node brings the plugin."
+            }
+            Kind::Runtime => {
+                "The kubelet gets no healthy answer from the container runtime, so containers are neither started nor stopped."
+            }
             Kind::NotReady => "The kubelet answers, but cannot run pods.",
-            Kind::Disk => "The kubelet has too little disk: it evicts pods, deletes images, and the node takes no new pods.",
-            Kind::Memory => "The kubelet has too little memory: it evicts pods that use more than they request, and takes none without requests.",
+            Kind::Disk => {
+                "The kubelet has too little disk: it evicts pods, deletes images, and the node takes no new pods."
+            }
+            Kind::Memory => {
+                "The kubelet has too little memory: it evicts pods that use more than they request, and takes none without requests."
+            }
             Kind::Pids => "The node runs out of process ids: the kubelet evicts pods, and takes no new ones.",
-            Kind::Monitor => "A monitoring agent on the node reports a problem with its kernel, disk, network, runtime or devices.",
+            Kind::Monitor => {
+                "A monitoring agent on the node reports a problem with its kernel, disk, network, runtime or devices."
+            }
         };
         match message.is_empty() {
             true => means.to_owned(),

@@ -15,12 +15,7 @@ const A_DAY: i64 = 86_400;
 /// One eviction longer ago, in seconds, is history where the workload is well.
 const AN_HOUR: i64 = 3_600;
 
-pub(super) fn check<'a>(
-    facts: &Facts<'a>,
-    groups: &[Group<'_, 'a>],
-    hogs: &[Hog],
-    drafts: &mut Vec<Draft>,
-) {
+pub(super) fn check<'a>(facts: &Facts<'a>, groups: &[Group<'_, 'a>], hogs: &[Hog], drafts: &mut Vec<Draft>) {
     let mut nodes = Vec::new();
     for group in groups {
         let newest = group.cases.iter().max_by_key(|case| evicted_at(facts, case.pod));
@@ -32,7 +27,9 @@ pub(super) fn check<'a>(
                 drafts.push(evicted.used_up(&resource, &usage));
             }
             Why::NodeShort { resource, .. } => nodes.push(evicted.victim(&format!("was low on {resource}"))),
-            Why::OnArrival(condition) => nodes.push(evicted.victim(&format!("had the condition {condition}"))),
+            Why::OnArrival(condition) => {
+                nodes.push(evicted.victim(&format!("had the condition {condition}")))
+            }
             Why::Other => drafts.push(evicted.unknown()),
         }
     }
@@ -98,14 +95,20 @@ impl Evicted<'_, '_, '_> {
         let message = draft::shorten(self.newest.pod.value().text("/status/message").trim(), 300);
         let event = self.facts.events(self.newest.pod.object).find(|event| event.reason == "Evicted");
         draft
-            .summary(format!("{why} The kubelet says: {message}{}{state}", if self.well { String::new() } else { self.group.impact() }))
+            .summary(format!(
+                "{why} The kubelet says: {message}{}{state}",
+                if self.well { String::new() } else { self.group.impact() }
+            ))
             .evidence(draft::field(self.newest.pod.object, "/status/message"))
             .evidence(event.map(|event| draft::event(&event)))
     }
 
     fn own_limit(&self) -> Draft {
         let title = format!("{} goes over its ephemeral storage limit and is evicted", self.group.name());
-        let why = format!("{}: it writes more to its disk (logs, files in the container, emptyDir) than its own limit allows.", self.count());
+        let why = format!(
+            "{}: it writes more to its disk (logs, files in the container, emptyDir) than its own limit allows.",
+            self.count()
+        );
         let mut draft = self
             .draft("ephemeral-storage-limit-exceeded", title, &why)
             .evidence(limit_fields(self.group))
@@ -124,13 +127,21 @@ impl Evicted<'_, '_, '_> {
             show(usage.used),
             show(usage.requested)
         );
-        let why = format!("{}. Container {} used a large part of what the node has, far more than it requests, so the scheduler did not know.", self.count(), usage.container);
+        let why = format!(
+            "{}. Container {} used a large part of what the node has, far more than it requests, so the scheduler did not know.",
+            self.count(),
+            usage.container
+        );
         let node = self.newest.pod.node().unwrap_or_default();
         self.draft("evicted-for-usage", title, &why)
             .cause(resource)
             .breaks([Key::new("Pod", self.newest.pod.object.namespace(), self.newest.pod.object.name())])
             .evidence(request_field(self.group, &usage.container, resource))
-            .evidence(self.facts.get("Node", "", node).and_then(|node| draft::field(node, &format!("/status/allocatable/{resource}"))))
+            .evidence(
+                self.facts
+                    .get("Node", "", node)
+                    .and_then(|node| draft::field(node, &format!("/status/allocatable/{resource}"))),
+            )
             .remedy(edit(self.group, "Request what the program needs and set a limit, or make it use less"))
             .remedy(self.clean_up())
     }
@@ -140,9 +151,11 @@ impl Evicted<'_, '_, '_> {
         let node = self.newest.pod.node().unwrap_or_default();
         let title = format!("Node {node} {what} and evicted pods of {}", self.group.name());
         let why = format!("{}, because the node {what}.", self.count());
-        let hogs = self.hogs.iter().filter(|hog| hog.node == node).map(|hog| hog.workload.clone());
-        let hogs: Vec<Key> = hogs.filter(|hog| *hog != self.group.workload.key()).collect();
-        let is_unwell = self.facts.get("Node", "", node).is_some_and(|node| super::is_unwell(self.facts, node));
+        let hogs =
+            self.hogs.iter().filter(|hog| hog.node == node && hog.workload != self.group.workload.key());
+        let hogs: Vec<Key> = hogs.map(|hog| hog.pod.clone()).collect();
+        let is_unwell =
+            self.facts.get("Node", "", node).is_some_and(|node| super::is_unwell(self.facts, node));
         let mut draft = self
             .draft("evicted-by-node", title, &why)
             .explained_by(hogs.iter().cloned())
@@ -194,9 +207,10 @@ fn edit(group: &Group<'_, '_>, summary: &str) -> Remediation {
 /// The limits that a pod can go over: of its containers, and of its emptyDir volumes.
 fn limit_fields(group: &Group<'_, '_>) -> Vec<Evidence> {
     let pod = group.sample().pod;
-    let limits = pod.containers.iter().map(|container| {
-        format!("{}/resources/limits/ephemeral-storage", container.spec_pointer())
-    });
+    let limits = pod
+        .containers
+        .iter()
+        .map(|container| format!("{}/resources/limits/ephemeral-storage", container.spec_pointer()));
     let volumes = pod.value().list("/spec/volumes").len();
     let sizes = (0..volumes).map(|index| format!("/volumes/{index}/emptyDir/sizeLimit"));
     limits.chain(sizes).filter_map(|pointer| group.spec_field(&pointer)).collect()

@@ -33,7 +33,8 @@ pub(super) fn check<'a>(
     drafts: &mut Vec<Draft>,
 ) {
     let hogs = usage::hogs(facts, evicted);
-    let down: BTreeSet<&str> = facts.all("Node").iter().filter(|node| is_down(**node)).map(|n| n.name()).collect();
+    let down: BTreeSet<&str> =
+        facts.all("Node").iter().filter(|node| is_down(**node)).map(|n| n.name()).collect();
     for node in facts.all("Node") {
         for ailment in ailments::of(facts, *node) {
             drafts.push(ailing(facts, *node, &ailment, &down, &hogs));
@@ -79,7 +80,7 @@ fn ailing<'a>(
         .remedies(remedies(node, ailment.kind));
     if let Some(resource) = ailment.kind.resource() {
         let hogs = hogs.iter().filter(|hog| hog.node == node.name() && hog.resource == resource);
-        draft = draft.explained_by(hogs.map(|hog| hog.workload.clone()));
+        draft = draft.explained_by(hogs.map(|hog| hog.pod.clone()));
     }
     if ailment.kind.stops_pods() {
         draft = draft.breaks(victims(facts, &pods, down).into_iter().filter(|key| !agents.contains(key)));
@@ -123,9 +124,19 @@ fn network_agents(pods: &[&Pod<'_>], kind: Kind) -> Vec<Key> {
 /// The newest event that says more than the condition.
 fn telling_event<'a>(facts: &Facts<'a>, node: Object<'a>) -> Option<KubeEvent<'a>> {
     const REASONS: &[&str] = &[
-        "SystemOOM", "OOMKilling", "EvictionThresholdMet", "FreeDiskSpaceFailed", "ImageGCFailed",
-        "ContainerGCFailed", "Rebooted", "SpotInterrupted", "TerminatingOnInterruption",
-        "SpotRebalanceRecommendation", "NodeNotReady", "NodeHasDiskPressure", "NodeHasInsufficientMemory",
+        "SystemOOM",
+        "OOMKilling",
+        "EvictionThresholdMet",
+        "FreeDiskSpaceFailed",
+        "ImageGCFailed",
+        "ContainerGCFailed",
+        "Rebooted",
+        "SpotInterrupted",
+        "TerminatingOnInterruption",
+        "SpotRebalanceRecommendation",
+        "NodeNotReady",
+        "NodeHasDiskPressure",
+        "NodeHasInsufficientMemory",
     ];
     facts.events(node).find(|event| REASONS.contains(&event.reason))
 }
@@ -135,11 +146,31 @@ fn remedies(node: Object<'_>, kind: Kind) -> Vec<Remediation> {
     let describe = format!("kubectl describe node {name}");
     let verify = format!("kubectl get node {name}");
     let own = match kind {
-        Kind::Silent => advice("Look at the machine: is it running, does its kubelet run, does it reach the API server?", instance(node).unwrap_or(describe), verify.clone()),
-        Kind::Network => advice("Heal the network plugin on the node", format!("kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={name}"), verify.clone()),
-        Kind::Disk => advice("Free disk space: large logs and emptyDir volumes of the pods, unused images; give the nodes a larger disk", describe, verify.clone()),
-        Kind::Memory | Kind::Pids => advice("Find what uses it on the node; give pods memory requests that match their use", format!("kubectl top pods -A --sort-by=memory; {describe}"), verify.clone()),
-        Kind::Runtime | Kind::NotReady | Kind::Monitor => advice("Look at the kubelet and the container runtime on the machine; restart or replace it", describe, verify.clone()),
+        Kind::Silent => advice(
+            "Look at the machine: is it running, does its kubelet run, does it reach the API server?",
+            instance(node).unwrap_or(describe),
+            verify.clone(),
+        ),
+        Kind::Network => advice(
+            "Heal the network plugin on the node",
+            format!("kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={name}"),
+            verify.clone(),
+        ),
+        Kind::Disk => advice(
+            "Free disk space: large logs and emptyDir volumes of the pods, unused images; give the nodes a larger disk",
+            describe,
+            verify.clone(),
+        ),
+        Kind::Memory | Kind::Pids => advice(
+            "Find what uses it on the node; give pods memory requests that match their use",
+            format!("kubectl top pods -A --sort-by=memory; {describe}"),
+            verify.clone(),
+        ),
+        Kind::Runtime | Kind::NotReady | Kind::Monitor => advice(
+            "Look at the kubelet and the container runtime on the machine; restart or replace it",
+            describe,
+            verify.clone(),
+        ),
     };
     let replace = kind.stops_pods().then(|| drain(&name, verify));
     std::iter::once(own).chain(replace).collect()

@@ -31,7 +31,9 @@ pub(super) fn check<'a>(facts: &Facts<'a>, group: &Group<'_, 'a>) -> Draft {
         object.value().text(&format!("{}/nodeName", group.workload.pod_spec_pointer())).to_owned()
     });
     let pinned = match pins.filter(|pinned| !pinned.is_empty()) {
-        Some(pinned) => format!(" Its pod template pins the pods to node {pinned} (nodeName), so the scheduler is not asked whether they fit."),
+        Some(pinned) => format!(
+            " Its pod template pins the pods to node {pinned} (nodeName), so the scheduler is not asked whether they fit."
+        ),
         None => String::new(),
     };
     let title = format!("The kubelet of {node} refuses pods of {}: {reason}", group.name());

@@ -18,7 +18,10 @@ pub(super) enum Why {
     /// It went over a limit of its own.
     OwnLimit,
     /// The node ran short of this resource.
-    NodeShort { resource: String, usage: Option<Usage> },
+    NodeShort {
+        resource: String,
+        usage: Option<Usage>,
+    },
     /// It came to a node that was under pressure already: `DiskPressure`.
     OnArrival(String),
     Other,
@@ -36,6 +39,8 @@ pub(super) struct Usage {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Hog {
     pub(super) workload: Key,
+    /// The pod that was evicted for it.
+    pub(super) pod: Key,
     pub(super) node: String,
     pub(super) resource: String,
 }
@@ -50,7 +55,11 @@ static USAGE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 impl Why {
     pub(super) fn of(message: &str) -> Self {
-        let own = ["exceeded its local ephemeral storage limit", "exceeds the total limit of containers", "exceeds the limit"];
+        let own = [
+            "exceeded its local ephemeral storage limit",
+            "exceeds the total limit of containers",
+            "exceeds the limit",
+        ];
         if own.iter().any(|sign| message.contains(sign)) {
             return Self::OwnLimit;
         }
@@ -88,15 +97,20 @@ pub(super) fn hog(facts: &Facts<'_>, pod: &Pod<'_>) -> Option<Hog> {
         return None;
     };
     let node = pod.node().unwrap_or_default();
-    let offered = facts.get("Node", "", node).and_then(|node| {
-        quantity::of(node.value().pointer(&format!("/status/allocatable/{resource}"))?)
-    });
+    let offered = facts
+        .get("Node", "", node)
+        .and_then(|node| quantity::of(node.value().pointer(&format!("/status/allocatable/{resource}"))?));
     let is_large = match offered {
         Some(offered) => usage.used >= offered * LARGE_PART,
         None => usage.used >= A_LOT,
     };
     let is_over = usage.used > usage.requested;
-    (is_large && is_over).then(|| Hog { workload: pod.workload.key(), node: node.to_owned(), resource })
+    (is_large && is_over).then(|| Hog {
+        workload: pod.workload.key(),
+        pod: pod.object.key(),
+        node: node.to_owned(),
+        resource,
+    })
 }
 
 #[cfg(test)]
@@ -106,7 +120,11 @@ mod tests {
     use super::*;
 
     fn short(resource: &str, usage: Option<(&str, f64, f64)>) -> Why {
-        let usage = usage.map(|(container, used, requested)| Usage { container: container.to_owned(), used, requested });
+        let usage = usage.map(|(container, used, requested)| Usage {
+            container: container.to_owned(),
+            used,
+            requested,
+        });
         Why::NodeShort { resource: resource.to_owned(), usage }
     }
 
@@ -121,8 +139,14 @@ mod tests {
     )]
     #[case::disk("The node was low on resource: ephemeral-storage.", short("ephemeral-storage", None))]
     #[case::inodes("The node was low on resource: inodes. ", short("inodes", None))]
-    #[case::container_limit(r#"Container web exceeded its local ephemeral storage limit "1Gi". "#, Why::OwnLimit)]
-    #[case::pod_limit("Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. ", Why::OwnLimit)]
+    #[case::container_limit(
+        r#"Container web exceeded its local ephemeral storage limit "1Gi". "#,
+        Why::OwnLimit
+    )]
+    #[case::pod_limit(
+        "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. ",
+        Why::OwnLimit
+    )]
     #[case::empty_dir(r#"Usage of EmptyDir volume "cache" exceeds the limit "500Mi". "#, Why::OwnLimit)]
     #[case::arrival("The node had condition: [DiskPressure]. ", Why::OnArrival("DiskPressure".to_owned()))]
     #[case::arrival_new("Pod was rejected: The node had condition: [MemoryPressure]. ", Why::OnArrival("MemoryPressure".to_owned()))]

@@ -1,6 +1,6 @@
 //! Claims that keep a pod from being scheduled: they do not exist (A12), or are not bound (A11).
 
-use crate::diagnosis::draft::{Draft, absent, change, in_namespace, sh};
+use crate::diagnosis::draft::{Draft, absent, change, field, in_namespace, sh};
 use crate::diagnosis::facts::{Key, Object, Pod, Read, nearest, reference};
 use crate::diagnosis::report::{ObjectRef, Risk};
 use crate::diagnosis::rules::{kubectl, storage};
@@ -18,10 +18,16 @@ pub(in crate::diagnosis::rules) fn names(pod: &Pod<'_>) -> Vec<String> {
     volumes.filter_map(name).collect()
 }
 
-/// A claim is new and nothing speaks against it: it is about to be bound.
+/// A claim is new and nothing speaks against it, or has just been bound: the pod is about to be scheduled.
 pub(super) fn are_settling(waiting: &Waiting<'_, '_, '_>) -> bool {
-    let open = |claim: &Object<'_>| claim.value().text("/status/phase") == "Pending";
-    let mut unbound = claims(waiting).into_iter().filter(open);
+    let is = |claim: &Object<'_>, phase: &str| claim.value().text("/status/phase") == phase;
+    let all = claims(waiting);
+    let waits_for_claims_only =
+        waiting.said.reasons.iter().all(|counted| counted.reason == Reason::ClaimUnbound);
+    if !waiting.said.is_silent() && waits_for_claims_only && !all.is_empty() {
+        return all.iter().all(|claim| is(claim, "Bound"));
+    }
+    let mut unbound = all.into_iter().filter(|claim| is(claim, "Pending"));
     waiting.said.reasons.is_empty() && unbound.any(|claim| storage::is_settling(waiting.facts, claim))
 }
 
@@ -61,7 +67,10 @@ fn claim_missing(waiting: &Waiting<'_, '_, '_>, name: &str) -> Draft {
     let hint = meant.map(|meant| format!(" There is a claim {meant} in the namespace, which may be meant."));
     let elsewhere = waiting.facts.all("PersistentVolumeClaim").iter().find(|claim| claim.name() == name);
     let elsewhere = elsewhere.filter(|_| hint.is_none()).map(|claim| {
-        format!(" Namespace {} has a claim of this name, but pods only see those of their own.", claim.namespace())
+        format!(
+            " Namespace {} has a claim of this name, but pods only see those of their own.",
+            claim.namespace()
+        )
     });
     let hint = hint.or(elsewhere).unwrap_or_default();
     let why = format!("The pods cannot be scheduled until the claim exists.{hint}");
@@ -72,8 +81,14 @@ fn claim_missing(waiting: &Waiting<'_, '_, '_>, name: &str) -> Draft {
     draft.object = object.clone();
     draft
         .evidence(reference_field)
-        .evidence([absent(object.clone(), format!("there is no PersistentVolumeClaim {name} in {namespace}"))])
-        .remedy(waiting.edit("Correct the name of the claim in the pod template, if another one is meant", list(&object)))
+        .evidence([absent(
+            object.clone(),
+            format!("there is no PersistentVolumeClaim {name} in {namespace}"),
+        )])
+        .remedy(waiting.edit(
+            "Correct the name of the claim in the pod template, if another one is meant",
+            list(&object),
+        ))
         .remedy(create(waiting, &object))
 }
 
@@ -105,15 +120,17 @@ fn create(waiting: &Waiting<'_, '_, '_>, claim: &ObjectRef) -> crate::diagnosis:
 /// Claims that exist and are the reason.
 fn unbound(waiting: &Waiting<'_, '_, '_>) -> Option<Draft> {
     let told = says(waiting, |reason| {
-        matches!(reason, Reason::ClaimUnbound | Reason::Binding | Reason::NothingToBind | Reason::ClaimDeleted(_))
+        matches!(
+            reason,
+            Reason::ClaimUnbound | Reason::Binding | Reason::NothingToBind | Reason::ClaimDeleted(_)
+        )
     });
     let at_fault = |claim: &Object<'_>| match claim.value().text("/status/phase") {
         "Bound" => claim.is_terminating() && told,
         "Lost" => true,
         _ => is_awaited(waiting, *claim),
     };
-    let found: Vec<ObjectRef> =
-        claims(waiting).into_iter().filter(at_fault).map(Object::reference).collect();
+    let found: Vec<ObjectRef> = claims(waiting).into_iter().filter(at_fault).map(Object::reference).collect();
     if !found.is_empty() {
         return Some(unbound_draft(waiting, &found));
     }
@@ -138,7 +155,8 @@ fn is_awaited<'a>(waiting: &Waiting<'_, '_, 'a>, claim: Object<'a>) -> bool {
 /// The scheduler speaks of claims that could not be read.
 fn unread_draft(waiting: &Waiting<'_, '_, '_>) -> Draft {
     let mut draft = unbound_draft(waiting, &[]);
-    if let ([only], false) = (names(waiting.pod).as_slice(), waiting.facts.was_read("PersistentVolumeClaim")) {
+    if let ([only], false) = (names(waiting.pod).as_slice(), waiting.facts.was_read("PersistentVolumeClaim"))
+    {
         draft.object = reference("v1", "PersistentVolumeClaim", waiting.pod.object.namespace(), only);
     }
     draft
@@ -147,15 +165,22 @@ fn unread_draft(waiting: &Waiting<'_, '_, '_>) -> Draft {
 fn unbound_draft(waiting: &Waiting<'_, '_, '_>, claims: &[ObjectRef]) -> Draft {
     let names: Vec<&str> = claims.iter().map(|claim| claim.name.as_str()).collect();
     let which = if names.is_empty() { "its claims".to_owned() } else { names.join(", ") };
-    let title = format!("{} waits for PersistentVolumeClaim {which}, which is not bound", waiting.group.name());
+    let title =
+        format!("{} waits for PersistentVolumeClaim {which}, which is not bound", waiting.group.name());
     let check = match claims.first() {
         Some(claim) => kubectl::describe(claim),
         None => kubectl::describe(&waiting.pod.object.reference()),
     };
     let why = "The scheduler places a pod only when its claims are bound to volumes, or can be.";
     let verify = kubectl::verify(waiting.group.workload);
+    let phases = claims.iter().filter_map(|claim| {
+        let found =
+            waiting.facts.get("PersistentVolumeClaim", waiting.pod.object.namespace(), &claim.name)?;
+        field(found, "/status/phase")
+    });
     waiting
         .draft("pod-waits-for-claim", title, why)
+        .evidence(phases.collect::<Vec<_>>())
         .explained_by(claims.iter().map(Key::from))
         .remedy(crate::diagnosis::draft::advice("Get the claim bound", check, verify))
 }

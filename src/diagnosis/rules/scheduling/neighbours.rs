@@ -220,8 +220,7 @@ impl PodRule {
 }
 
 fn selected_namespaces(facts: &Facts<'_>, selector: &Value) -> Vec<String> {
-    let selected =
-        facts.all("Namespace").iter().filter(|space| selector::matches(selector, space.labels()));
+    let selected = facts.all("Namespace").iter().filter(|space| selector::matches(selector, space.labels()));
     selected.map(|space| space.name().to_owned()).collect()
 }
 
@@ -258,7 +257,8 @@ mod tests {
             testing::node(name, json!({ "metadata": { "labels": { "zone": zone } } }))
         };
         let pod = |name: &str, rest: Value| {
-            let base = json!({ "metadata": { "labels": { "app": "web" } }, "status": { "phase": "Running" } });
+            let base =
+                json!({ "metadata": { "labels": { "app": "web" } }, "status": { "phase": "Running" } });
             testing::object("v1", "Pod", name, testing::with(base, rest))
         };
         vec![
@@ -320,7 +320,8 @@ mod tests {
 
     #[test]
     fn anti_affinity_forbids_the_whole_domain() {
-        let wanting = json!({ "affinity": { "podAntiAffinity": term(json!({ "matchLabels": { "app": "web" } })) } });
+        let wanting =
+            json!({ "affinity": { "podAntiAffinity": term(json!({ "matchLabels": { "app": "web" } })) } });
         let near = |neighbours: &Neighbours<'_, '_>, node: Object<'_>| {
             neighbours.apart.iter().any(|term| term.near(node).is_some())
         };
@@ -339,7 +340,8 @@ mod tests {
 
     #[test]
     fn the_first_pod_of_its_kind_may_go_anywhere() {
-        let wanting = json!({ "affinity": { "podAffinity": term(json!({ "matchLabels": { "app": "web" } })) } });
+        let wanting =
+            json!({ "affinity": { "podAffinity": term(json!({ "matchLabels": { "app": "web" } })) } });
         let mut objects = cluster(wanting);
         objects.remove(3);
         let met = |neighbours: &Neighbours<'_, '_>, node: Object<'_>| {

@@ -16,19 +16,39 @@ use super::selectors::NodeChoice;
 #[derive(Debug, Clone)]
 pub(super) enum Obstacle<'f, 'a> {
     Cordoned,
-    Taint { taint: &'a Value, kind: TaintKind },
+    Taint {
+        taint: &'a Value,
+        kind: TaintKind,
+    },
     Selector,
-    HostPort { port: HostPort<'a>, holder: &'f Pod<'a> },
+    HostPort {
+        port: HostPort<'a>,
+        holder: &'f Pod<'a>,
+    },
     /// `pods` counts as a resource.
-    Resource { name: &'a str },
+    Resource {
+        name: &'a str,
+    },
     /// An extended resource that the node does not have at all.
-    NotOffered { name: &'a str },
-    Volume { claim: Object<'a>, volume: Object<'a> },
+    NotOffered {
+        name: &'a str,
+    },
+    Volume,
     /// Places in the lists of constraints and terms.
-    Spread { index: usize, lacks_label: bool },
-    Affinity { index: usize },
-    AntiAffinity { index: usize, holder: &'f Pod<'a> },
-    Shunned { by: &'f Pod<'a> },
+    Spread {
+        index: usize,
+        lacks_label: bool,
+    },
+    Affinity {
+        index: usize,
+    },
+    AntiAffinity {
+        index: usize,
+        holder: &'f Pod<'a>,
+    },
+    Shunned {
+        by: &'f Pod<'a>,
+    },
 }
 
 /// A node with all that keeps the pod from it.
@@ -68,9 +88,8 @@ impl<'f, 'a> Wishes<'f, 'a> {
 /// The pod's claims that are bound to a volume which cannot be reached from everywhere.
 fn volumes<'a>(facts: &Facts<'a>, pod: &Pod<'a>) -> Vec<(Object<'a>, Object<'a>, NodeChoice)> {
     let claims = super::claims::names(pod);
-    let claims = claims
-        .iter()
-        .filter_map(|name| facts.get("PersistentVolumeClaim", pod.object.namespace(), name));
+    let claims =
+        claims.iter().filter_map(|name| facts.get("PersistentVolumeClaim", pod.object.namespace(), name));
     let bound = claims.filter_map(|claim| {
         let volume = facts.get("PersistentVolume", "", claim.value().text("/spec/volumeName"))?;
         Some((claim, volume, NodeChoice::of_volume(volume)))
@@ -95,41 +114,32 @@ fn obstacles<'f, 'a>(room: &Room<'f, 'a>, pod: &Pod<'a>, wishes: &Wishes<'f, 'a>
         found.push(Obstacle::Cordoned);
     }
     let taints = demand::repelling_taints(node.value()).filter(|taint| !demand::tolerates(pod, taint));
-    found.extend(
-        taints.map(|taint| Obstacle::Taint { taint, kind: TaintKind::of(taint.text("/key")) }),
-    );
+    found.extend(taints.map(|taint| Obstacle::Taint { taint, kind: TaintKind::of(taint.text("/key")) }));
     if !wishes.choice.matches(node) {
         found.push(Obstacle::Selector);
     }
     let taken = wishes.host_ports.iter().filter_map(|port| Some((*port, room.holder(port)?)));
     found.extend(taken.map(|(port, holder)| Obstacle::HostPort { port, holder }));
-    let is_sick = found.iter().any(Obstacle::is_sickness);
-    found.extend(shortages(room, &wishes.requests, is_sick));
+    found.extend(shortages(room, &wishes.requests));
     let away = wishes.volumes.iter().filter(|(_, _, choice)| !choice.matches(node));
-    found.extend(away.map(|(claim, volume, _)| Obstacle::Volume { claim: *claim, volume: *volume }));
+    found.extend(away.map(|_| Obstacle::Volume));
     found.extend(neighbourly(node, &wishes.neighbours));
     found
 }
 
 /// `spec.unschedulable`, unless the pod tolerates the taint that goes with it (DaemonSets do).
 fn is_cordoned_for(node: Object<'_>, pod: &Pod<'_>) -> bool {
-    let taint =
-        serde_json::json!({ "key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule" });
+    let taint = serde_json::json!({ "key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule" });
     node.value().flag("/spec/unschedulable") && !demand::tolerates(pod, &taint)
 }
 
-/// On a sick node, pods that are being deleted do not count: they have been evicted, and it is asked what would be if
-/// the node were well.
-fn shortages<'f, 'a>(room: &Room<'f, 'a>, requests: &Amounts<'a>, is_sick: bool) -> Vec<Obstacle<'f, 'a>> {
+fn shortages<'f, 'a>(room: &Room<'f, 'a>, requests: &Amounts<'a>) -> Vec<Obstacle<'f, 'a>> {
     let lacks = |(name, asked): (&&'a str, &f64)| {
-        let free = if is_sick { room.free_soon(name) } else { room.free(name) };
         let is_extended = name.contains('/') || name.starts_with("hugepages-");
         if is_extended && room.offers(name) <= 0.0 {
             Some(Obstacle::NotOffered { name })
-        } else if is_more(*asked, free) {
-            Some(Obstacle::Resource { name })
         } else {
-            None
+            is_more(*asked, room.free(name)).then_some(Obstacle::Resource { name })
         }
     };
     requests.iter().filter_map(lacks).collect()
@@ -152,8 +162,12 @@ fn neighbourly<'f, 'a>(node: Object<'_>, neighbours: &Neighbours<'f, 'a>) -> Vec
     });
     let unmet = neighbours.together.iter().filter(|term| !term.is_met(node));
     let alone = unmet.map(|term| Obstacle::Affinity { index: term.index });
-    let shunned = neighbours.shunned_by(node).map(|by| Obstacle::Shunned { by });
-    spreads.chain(alone).chain(apart).chain(shunned).collect()
+    let mut found: Vec<Obstacle<'f, 'a>> = spreads.chain(alone).chain(apart).collect();
+    // Pods of one workload shun each other by the same rule; once is enough.
+    if !found.iter().any(|obstacle| matches!(obstacle, Obstacle::AntiAffinity { .. })) {
+        found.extend(neighbours.shunned_by(node).map(|by| Obstacle::Shunned { by }));
+    }
+    found
 }
 
 impl Obstacle<'_, '_> {
@@ -165,7 +179,7 @@ impl Obstacle<'_, '_> {
     /// The node was never meant for this pod, whatever is free there.
     pub(super) fn is_not_meant(&self) -> bool {
         match self {
-            Self::Selector | Self::Volume { .. } | Self::NotOffered { .. } => true,
+            Self::Selector | Self::Volume | Self::NotOffered { .. } => true,
             Self::Taint { kind, .. } => {
                 matches!(kind, TaintKind::Reserved | TaintKind::ControlPlane | TaintKind::Fargate)
             }
@@ -195,7 +209,7 @@ impl Obstacle<'_, '_> {
             Self::HostPort { .. } => Reason::HostPort,
             Self::Resource { name: "pods" } => Reason::TooManyPods,
             Self::Resource { name } | Self::NotOffered { name } => Reason::Insufficient((*name).to_owned()),
-            Self::Volume { .. } => Reason::VolumeElsewhere,
+            Self::Volume => Reason::VolumeElsewhere,
             Self::Spread { lacks_label: true, .. } => Reason::SpreadLabel,
             Self::Spread { lacks_label: false, .. } => Reason::Spread,
             Self::Affinity { .. } => Reason::Affinity,

@@ -78,7 +78,11 @@ pub(super) fn sick(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Vec<Draft> 
     let victim = view
         .draft("pod-waits-for-node", title, &why)
         .explained_by(nodes.iter().map(|node| node.key()))
-        .remedy(advice("Heal the nodes", "kubectl describe nodes", kubectl::verify(view.waiting.group.workload)));
+        .remedy(advice(
+            "Heal the nodes",
+            "kubectl describe nodes",
+            kubectl::verify(view.waiting.group.workload),
+        ));
     let unexplained = nodes.iter().filter(|node| !node_rules::is_unwell(view.facts(), **node));
     unexplained.map(|node| stale_taint(view, *node, &taints)).chain(std::iter::once(victim)).collect()
 }
@@ -88,11 +92,12 @@ fn stale_taint(view: &View<'_, '_, '_, '_>, node: Object<'_>, taints: &str) -> D
     let name = node.name();
     let title = format!("Node {name} keeps the taint {taints}, and {} finds no other node", view.name());
     let why = "The node's conditions are good, but the taint of a node that is starting or sick is still there: the agent that removes it (a CSI or network DaemonSet, the cloud controller) does not work on this node.";
-    let agents = view.facts().pods().iter().filter(|pod| {
-        pod.node() == Some(name) && pod.workload.kind() == "DaemonSet" && !pod.is_ready()
-    });
-    let agents: Vec<Key> =
-        agents.flat_map(|pod| [pod.object.key(), pod.workload.key()]).collect();
+    let agents = view
+        .facts()
+        .pods()
+        .iter()
+        .filter(|pod| pod.node() == Some(name) && pod.workload.kind() == "DaemonSet" && !pod.is_ready());
+    let agents: Vec<Key> = agents.flat_map(|pod| [pod.object.key(), pod.workload.key()]).collect();
     Draft::new("node-taint-stale", view.waiting.group.severity(), node.reference(), title)
         .summary(why)
         .breaks([node.key(), view.waiting.group.workload.key()])
@@ -126,9 +131,9 @@ pub(super) fn selector(view: &View<'_, '_, '_, '_>) -> Draft {
         true => format!("No node matches the node selector or affinity of {}", view.name()),
         false => format!("{} wants a node with {fails}, and no node that it may use has it", view.name()),
     };
-    let near = nearest.as_ref().map(|(node, _)| {
-        format!(" Node {} comes closest; it does not satisfy {fails}.", node.name())
-    });
+    let near = nearest
+        .as_ref()
+        .map(|(node, _)| format!(" Node {} comes closest; it does not satisfy {fails}.", node.name()));
     let asks = if wanted.is_empty() { String::new() } else { format!(" It asks for {wanted}.") };
     let why = format!(
         "Its node selector or required node affinity matches no node.{asks}{}{hint}",
@@ -140,23 +145,22 @@ pub(super) fn selector(view: &View<'_, '_, '_, '_>) -> Draft {
         .cause(&fails)
         .evidence(fields.collect::<Vec<_>>())
         .evidence(labels)
-        .remedy(view.waiting.edit(
-            "Correct the selector in the pod template",
-            "kubectl get nodes --show-labels",
-        ))
+        .remedy(
+            view.waiting.edit("Correct the selector in the pod template", "kubectl get nodes --show-labels"),
+        )
         .remedies(nearest.and_then(|(node, failing)| label_node(view, node, failing.first()?)))
 }
 
 /// The node that fails the fewest requirements, one that pods may use before one that is reserved.
-fn nearest_node<'v, 'a>(
-    view: &'v View<'_, '_, '_, 'a>,
-) -> Option<(Object<'a>, Vec<&'v Requirement>)> {
+fn nearest_node<'v, 'a>(view: &'v View<'_, '_, '_, 'a>) -> Option<(Object<'a>, Vec<&'v Requirement>)> {
     let failing = view.sights.iter().map(|sight| {
         let others = sight.obstacles.len();
         (others, sight.room.node, view.wishes.choice.failing(sight.room.node))
     });
     let failing = failing.filter(|(_, _, failing)| !failing.is_empty());
-    failing.min_by_key(|(others, _, failing)| (failing.len(), *others)).map(|(_, node, failing)| (node, failing))
+    failing
+        .min_by_key(|(others, _, failing)| (failing.len(), *others))
+        .map(|(_, node, failing)| (node, failing))
 }
 
 /// What the nodes have instead: other values of the label, or a label of a similar name.
@@ -165,8 +169,12 @@ fn hint(view: &View<'_, '_, '_, '_>, requirement: &Requirement) -> String {
     let nodes = || view.sights.iter().map(|sight| sight.room.node);
     let values: BTreeSet<&str> = nodes().filter_map(|node| node.label(key)).collect();
     if !values.is_empty() {
-        let similar = requirement.wanted().into_iter().find_map(|wanted| nearest(wanted, values.iter().copied()));
+        let is_place = key.contains("topology") || key.contains("failure-domain");
+        let similar =
+            requirement.wanted().into_iter().find_map(|wanted| nearest(wanted, values.iter().copied()));
         let shown = values.iter().take(8).copied().collect::<Vec<_>>().join(", ");
+        // Zones differ by a letter and are no slips of each other.
+        let similar = similar.filter(|_| !is_place);
         let similar = similar.map(|value| format!("; {value} may be meant")).unwrap_or_default();
         return format!(" The nodes have {key} = {shown}{similar}.");
     }
@@ -181,8 +189,7 @@ fn hint(view: &View<'_, '_, '_, '_>, requirement: &Requirement) -> String {
 }
 
 fn label_field(node: Object<'_>, requirement: &Requirement) -> Option<Evidence> {
-    let field =
-        draft::field(node, &format!("/metadata/labels/{}", draft::pointer_token(requirement.key())));
+    let field = draft::field(node, &format!("/metadata/labels/{}", draft::pointer_token(requirement.key())));
     field.or_else(|| {
         let text = format!("the node has no label {}", requirement.key());
         Some(draft::absent(node.reference(), text))
@@ -223,7 +230,8 @@ pub(super) fn taint(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
     });
     let found = found.or_else(|| nodes.iter().find_map(|node| node.value().list("/spec/taints").first()));
     let shown = found.map_or_else(|| "of the nodes".to_owned(), show_taint);
-    let title = format!("{} does not tolerate the taint {shown} of the nodes that would take it", view.name());
+    let title =
+        format!("{} does not tolerate the taint {shown} of the nodes that would take it", view.name());
     let why = format!(
         "{} would take it ({}), but the taint keeps pods away that do not tolerate it.",
         capitalised(&count_nodes(nodes.len())),
@@ -234,7 +242,10 @@ pub(super) fn taint(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
         .cause(shown)
         .evidence(view.waiting.group.spec_field("/tolerations"))
         .evidence(nodes.first().and_then(|node| draft::field(*node, "/spec/taints")))
-        .remedy(view.waiting.edit(&tolerate(found), "kubectl get nodes -o custom-columns=NAME:.metadata.name,TAINTS:.spec.taints"));
+        .remedy(view.waiting.edit(
+            &tolerate(found),
+            "kubectl get nodes -o custom-columns=NAME:.metadata.name,TAINTS:.spec.taints",
+        ));
     draft.remedies(nodes.first().zip(found).map(|(node, taint)| untaint(view, *node, taint)))
 }
 
@@ -265,9 +276,11 @@ fn untaint(view: &View<'_, '_, '_, '_>, node: Object<'_>, taint: &Value) -> Reme
 
 /// The volume of a claim can be reached from nodes only that the pod may not use, or from none at all.
 pub(super) fn volume(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
-    let found = view.wishes.volumes.iter().find(|(_, _, choice)| {
-        places.iter().any(|place| !choice.matches(view.sights[*place].room.node))
-    });
+    let found = view
+        .wishes
+        .volumes
+        .iter()
+        .find(|(_, _, choice)| places.iter().any(|place| !choice.matches(view.sights[*place].room.node)));
     let Some((claim, volume, choice)) = found.or(view.wishes.volumes.first()) else {
         return super::unseen::other(view.waiting);
     };

@@ -180,8 +180,7 @@ mod tests {
 
     #[test]
     fn fields_are_compared_with_the_nodes_name() {
-        let named =
-            |name: &str| affinity(json!([{ "matchFields": [is("metadata.name", name)] }]));
+        let named = |name: &str| affinity(json!([{ "matchFields": [is("metadata.name", name)] }]));
         assert!(failing(named("n1")).is_empty());
         assert_eq!(failing(named("n2")).len(), 1);
     }

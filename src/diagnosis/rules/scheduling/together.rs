@@ -17,14 +17,20 @@ pub(super) fn host_port(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft 
     });
     let Some((port, holder)) = found else { return super::unseen::other(view.waiting) };
     let by = holder_name(view, holder);
-    let title = format!("{} wants host port {}, which {by} holds on every node that would take it", view.name(), port.port);
-    let why = "A port of a node can be taken once (free ports are missing); each further pod needs another node.";
+    let title = format!(
+        "{} wants host port {}, which {by} holds on every node that would take it",
+        view.name(),
+        port.port
+    );
+    let why =
+        "A port of a node can be taken once (free ports are missing); each further pod needs another node.";
     view.draft("host-port-conflict", title, why)
         .cause(port.port.to_string())
         .evidence(host_port_field(view, port.port))
-        .evidence(port_pointer(holder, port.port).and_then(|pointer| {
-            draft::field(holder.object, &format!("/spec{pointer}"))
-        }))
+        .evidence(
+            port_pointer(holder, port.port)
+                .and_then(|pointer| draft::field(holder.object, &format!("/spec{pointer}"))),
+        )
         .remedy(view.waiting.edit(
             "Drop the host port (a Service reaches pods without), or take a free one",
             "kubectl get pods -A -o json | grep -n hostPort",
@@ -72,11 +78,21 @@ pub(super) fn spread(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
     let key = constraint.key();
     let (title, why) = match lacks_label {
         true => (
-            format!("{} has to spread over {key} (topology spread), a label that no node which would take it has", view.name()),
-            format!("Nodes without the label of a topology spread constraint take no pod of it.{}", key_hint(view, key)),
+            format!(
+                "{} has to spread over {key} (topology spread), a label that no node which would take it has",
+                view.name()
+            ),
+            format!(
+                "Nodes without the label of a topology spread constraint take no pod of it.{}",
+                key_hint(view, key)
+            ),
         ),
         false => (
-            format!("{} cannot keep its topology spread over {key} within maxSkew {}", view.name(), constraint.max_skew()),
+            format!(
+                "{} cannot keep its topology spread over {key} within maxSkew {}",
+                view.name(),
+                constraint.max_skew()
+            ),
             skew_text(constraint),
         ),
     };
@@ -124,8 +140,13 @@ pub(super) fn affinity(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
     };
     let selected = selector::show(&term.term["labelSelector"]);
     let title = match term.matches_nothing() {
-        true => format!("{} has to run beside pods with {selected} (pod affinity), and none runs", view.name()),
-        false => format!("{} has to run beside pods with {selected} (pod affinity), and those nodes do not take it", view.name()),
+        true => {
+            format!("{} has to run beside pods with {selected} (pod affinity), and none runs", view.name())
+        }
+        false => format!(
+            "{} has to run beside pods with {selected} (pod affinity), and those nodes do not take it",
+            view.name()
+        ),
     };
     let friends = friends(view, &term.term["labelSelector"]);
     let hint = match friends.is_empty() {
@@ -133,7 +154,8 @@ pub(super) fn affinity(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
         false => "",
     };
     let why = format!("The rule is required, and counts over {}.{hint}", term.key());
-    let pointer = format!("/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/{}", term.index);
+    let pointer =
+        format!("/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/{}", term.index);
     let draft = view.draft("pod-affinity-unsatisfiable", title, &why).cause(selected.clone());
     let draft = if term.matches_nothing() { draft.explained_by(friends) } else { draft };
     draft
@@ -141,7 +163,10 @@ pub(super) fn affinity(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
         .evidence(view.waiting.group.spec_field(&format!("{pointer}/topologyKey")))
         .remedy(view.waiting.edit(
             "Correct the labels of the rule, or make it a preference",
-            format!("kubectl {}get pods --show-labels -o wide", draft::in_namespace(&view.waiting.group.workload.reference)),
+            format!(
+                "kubectl {}get pods --show-labels -o wide",
+                draft::in_namespace(&view.waiting.group.workload.reference)
+            ),
         ))
 }
 
@@ -164,7 +189,8 @@ pub(super) fn anti_affinity(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Dr
         _ => None,
     });
     let terms = &view.wishes.neighbours.apart;
-    let term = terms.iter().find(|term| found.is_some_and(|(index, _)| index == term.index)).or(terms.first());
+    let term =
+        terms.iter().find(|term| found.is_some_and(|(index, _)| index == term.index)).or(terms.first());
     let Some(term) = term else { return super::unseen::other(view.waiting) };
     let key = term.key();
     let by = found.map_or_else(|| "a matching pod".to_owned(), |(_, holder)| holder_name(view, holder));
@@ -176,7 +202,8 @@ pub(super) fn anti_affinity(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Dr
     let why = format!(
         "Required anti-affinity allows one such pod per {key}; here {by} is in the way. More replicas than domains, or a rollout that adds a pod before it removes one, cannot be placed."
     );
-    let pointer = format!("/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/{}", term.index);
+    let pointer =
+        format!("/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/{}", term.index);
     view.draft("pod-anti-affinity-unsatisfiable", title, &why)
         .cause(key)
         .evidence(view.waiting.group.spec_field(&format!("{pointer}/topologyKey")))
@@ -196,8 +223,12 @@ pub(super) fn shunned(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
     });
     let Some(by) = by else { return super::unseen::other(view.waiting) };
     let other = format!("{} {}", by.workload.kind(), by.workload.reference.name);
-    let title = format!("The pod anti-affinity of {other} keeps {} from every node that would take it", view.name());
-    let why = format!("Required anti-affinity works both ways: pods of {other} run on these nodes, and their rule is about the pods of {}.", view.name());
+    let title =
+        format!("The pod anti-affinity of {other} keeps {} from every node that would take it", view.name());
+    let why = format!(
+        "Required anti-affinity works both ways: pods of {other} run on these nodes, and their rule is about the pods of {}.",
+        view.name()
+    );
     let mut draft = view
         .draft("pod-anti-affinity-of-others", title, &why)
         .cause(by.workload.key().to_string())

@@ -40,7 +40,9 @@ pub(super) fn pinned(waiting: &Waiting<'_, '_, '_>) -> Option<Draft> {
 
 fn node_hint(facts: &Facts<'_>, node: &str) -> String {
     let names = facts.all("Node").iter().map(|node| node.name());
-    nearest(node, names).map(|near| format!(" There is a node {near}, which may be meant.")).unwrap_or_default()
+    // Names made of addresses are all alike.
+    let near = nearest(node, names).filter(|near| strsim::levenshtein(node, near) <= 2);
+    near.map(|near| format!(" There is a node {near}, which may be meant.")).unwrap_or_default()
 }
 
 fn no_node(node: &str) -> crate::diagnosis::report::Evidence {
@@ -173,7 +175,9 @@ fn custom_scheduler(waiting: &Waiting<'_, '_, '_>, name: &str) -> Draft {
     let meant = nearest(name, known.into_iter().chain([DEFAULT_SCHEDULER]));
     let hint = meant.map(|meant| format!(" {meant} may be meant.")).unwrap_or_default();
     let title = format!("{} asks for scheduler {name}, which does not exist", waiting.group.name());
-    let why = format!("No scheduler of this name has looked at the pods, and nothing in the cluster is called so.{hint}");
+    let why = format!(
+        "No scheduler of this name has looked at the pods, and nothing in the cluster is called so.{hint}"
+    );
     waiting
         .draft("scheduler-missing", title, &why)
         .cause(name)

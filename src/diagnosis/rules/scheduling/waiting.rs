@@ -6,10 +6,10 @@ use crate::diagnosis::report::{Confidence, Evidence, Remediation, Risk};
 use crate::diagnosis::rules::kubectl;
 use crate::diagnosis::rules::pods::Group;
 
+use super::View;
 use super::message::{self, Counted};
 use super::obstacles::breakdown;
 use super::rooms::Rooms;
-use super::View;
 
 /// A pod that has waited for less than this, in seconds, is being scheduled as usual.
 const GRACE: i64 = 20;
@@ -54,9 +54,9 @@ pub(super) fn said<'a>(facts: &Facts<'a>, pod: &Pod<'a>) -> Said<'a> {
     let conditions = pod.value().list("/status/conditions");
     let condition = conditions.iter().position(|condition| condition["type"] == "PodScheduled");
     let by_condition = condition.map_or("", |index| conditions[index].text("/message"));
-    let event = facts.events(pod.object).find(|event| {
-        event.reason == "FailedScheduling" && message::is_of_scheduler(event.message)
-    });
+    let event = facts
+        .events(pod.object)
+        .find(|event| event.reason == "FailedScheduling" && message::is_of_scheduler(event.message));
     let text = match by_condition {
         "" => event.map_or("", |event| event.message),
         text => text,

@@ -43,10 +43,14 @@ pub(super) fn unmatched<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Draft {
     let object = claim.object;
     let name = object.name();
     let wanted = object.value().text("/spec/volumeName");
-    if !wanted.is_empty() && facts.was_read("PersistentVolume") && facts.get("PersistentVolume", "", wanted).is_none() {
+    if !wanted.is_empty()
+        && facts.was_read("PersistentVolume")
+        && facts.get("PersistentVolume", "", wanted).is_none()
+    {
         return volume_missing(facts, claim, wanted);
     }
-    let volumes = facts.all("PersistentVolume").iter().filter(|volume| wanted.is_empty() || volume.name() == wanted);
+    let volumes =
+        facts.all("PersistentVolume").iter().filter(|volume| wanted.is_empty() || volume.name() == wanted);
     let mut judged: Vec<(Object<'_>, Vec<Misfit>)> =
         volumes.map(|volume| (*volume, misfits(claim, *volume))).collect();
     judged.sort_by_key(|(volume, misfits)| (misfits.iter().any(is_taken), misfits.len(), volume.name()));
@@ -56,18 +60,14 @@ pub(super) fn unmatched<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Draft {
         }
         _ => {}
     }
-    let nearest = judged.first().filter(|(_, misfits)| !misfits.is_empty());
-    let why = nearest.map(|(volume, misfits)| format!("; {} comes closest, but {}", volume.name(), shown(misfits)));
+    let nearest = judged.first().filter(|(_, misfits)| !misfits.is_empty() && !misfits.iter().any(is_taken));
+    let why =
+        nearest.map(|(volume, misfits)| format!("; {} comes closest, but {}", volume.name(), shown(misfits)));
     let title = format!("PersistentVolumeClaim {name} finds no PersistentVolume{}", why.unwrap_or_default());
-    let each: Vec<String> = judged.iter().take(5).map(|(volume, misfits)| match misfits.is_empty() {
-        true => format!("{}: suits the claim, but cannot be reached from the node of the pod", volume.name()),
-        false => format!("{}: {}", volume.name(), shown(misfits)),
-    }).collect();
-    let each = if each.is_empty() { "There is no PersistentVolume.".to_owned() } else { format!("Volumes: {}.", each.join("; ")) };
     let binding = facts.events(object).find(|event| event.reason == "FailedBinding");
     claim
         .draft("no-matching-volume", title)
-        .summary(format!("No volume is made for this claim, so one has to exist that suits it. {each}{}", claim.impact()))
+        .summary(format!("No volume is made for this claim, so one has to exist that suits it. {}{}", each(&judged), claim.impact()))
         .cause(nearest.map(|(_, misfits)| shown(misfits)).unwrap_or_default())
         .evidence(draft::field(object, "/spec/resources/requests/storage"))
         .evidence(draft::field(object, "/spec/accessModes"))
@@ -79,6 +79,21 @@ pub(super) fn unmatched<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Draft {
             "kubectl get pv -o custom-columns=NAME:.metadata.name,SIZE:.spec.capacity.storage,MODES:.spec.accessModes,CLASS:.spec.storageClassName,PHASE:.status.phase,CLAIM:.spec.claimRef.name",
             kubectl::get(&object.reference(), ""),
         ))
+}
+
+/// What speaks against each volume; those that belong to others are not worth a word, as long as there are free ones.
+fn each(judged: &[(Object<'_>, Vec<Misfit>)]) -> String {
+    let free = judged.iter().filter(|(_, misfits)| !misfits.iter().any(is_taken));
+    let shown = free.take(5).map(|(volume, misfits)| match misfits.is_empty() {
+        true => format!("{}: suits the claim, but cannot be reached from the node of the pod", volume.name()),
+        false => format!("{}: {}", volume.name(), shown(misfits)),
+    });
+    let shown: Vec<String> = shown.collect();
+    match (shown.is_empty(), judged.len()) {
+        (true, 0) => "There is no PersistentVolume.".to_owned(),
+        (true, taken) => format!("All of the volumes that exist ({taken}) belong to others."),
+        (false, _) => format!("Volumes: {}.", shown.join("; ")),
+    }
 }
 
 fn is_taken(misfit: &Misfit) -> bool {
@@ -107,7 +122,8 @@ fn misfits(claim: &Claim<'_, '_>, volume: Object<'_>) -> Vec<Misfit> {
         let modes: Vec<&str> = modes.iter().filter_map(serde_json::Value::as_str).collect();
         found.push(Misfit::AccessModes(modes.join(", ")));
     }
-    let mode = |value: &serde_json::Value| value.maybe_text("/spec/volumeMode").unwrap_or("Filesystem").to_owned();
+    let mode =
+        |value: &serde_json::Value| value.maybe_text("/spec/volumeMode").unwrap_or("Filesystem").to_owned();
     if mode(wants) != mode(has) {
         found.push(Misfit::VolumeMode);
     }
@@ -153,13 +169,22 @@ fn volume_missing(facts: &Facts<'_>, claim: &Claim<'_, '_>, volume: &str) -> Dra
     let names = facts.all("PersistentVolume").iter().map(|volume| volume.name());
     let hint = crate::diagnosis::facts::nearest(volume, names);
     let hint = hint.map(|near| format!(" {near} may be meant.")).unwrap_or_default();
-    let title = format!("PersistentVolumeClaim {} names PersistentVolume {volume}, which does not exist", claim.object.name());
+    let title = format!(
+        "PersistentVolumeClaim {} names PersistentVolume {volume}, which does not exist",
+        claim.object.name()
+    );
     claim
         .draft("no-matching-volume", title)
-        .summary(format!("A claim with volumeName waits for that volume and no other.{hint}{}", claim.impact()))
+        .summary(format!(
+            "A claim with volumeName waits for that volume and no other.{hint}{}",
+            claim.impact()
+        ))
         .cause(volume)
         .evidence(draft::field(claim.object, "/spec/volumeName"))
-        .evidence([absent(reference("v1", "PersistentVolume", "", volume), format!("there is no PersistentVolume {volume}"))])
+        .evidence([absent(
+            reference("v1", "PersistentVolume", "", volume),
+            format!("there is no PersistentVolume {volume}"),
+        )])
         .remedy(advice(
             "Make the volume, or make the claim again with the right volumeName",
             "kubectl get pv",
@@ -185,7 +210,9 @@ fn released(claim: &Claim<'_, '_>, volume: Object<'_>) -> Draft {
     draft.remedy(change(
         "Remove the reference to the former claim, if the data may be used by the new one",
         format!("kubectl get pv {name} -o yaml > volume.yaml; kubectl describe pv {name}"),
-        format!("kubectl patch pv {name} --type=json -p '[{{\"op\":\"remove\",\"path\":\"/spec/claimRef\"}}]'"),
+        format!(
+            "kubectl patch pv {name} --type=json -p '[{{\"op\":\"remove\",\"path\":\"/spec/claimRef\"}}]'"
+        ),
         "kubectl replace -f volume.yaml",
         kubectl::get(&claim.object.reference(), ""),
         Risk::Medium,
@@ -216,13 +243,19 @@ pub(super) fn lost<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Draft {
 /// A claim that is being deleted and does not go, because pods use it.
 pub(super) fn terminating(facts: &Facts<'_>, claim: &Claim<'_, '_>) -> Option<Draft> {
     let object = claim.object;
-    let since = object.value().time("/metadata/deletionTimestamp").map_or(0, |time| facts.seconds_since(time));
+    let since =
+        object.value().time("/metadata/deletionTimestamp").map_or(0, |time| facts.seconds_since(time));
     let wanted = claim.consumers.iter().any(|pod| pod.node().is_none());
     if since < DELETION && !wanted {
         return None;
     }
-    let users: Vec<&str> =
-        claim.consumers.iter().filter(|pod| pod.node().is_some()).map(|pod| pod.object.name()).take(3).collect();
+    let users: Vec<&str> = claim
+        .consumers
+        .iter()
+        .filter(|pod| pod.node().is_some())
+        .map(|pod| pod.object.name())
+        .take(3)
+        .collect();
     let finalizers: Vec<&str> =
         object.value().list("/metadata/finalizers").iter().filter_map(serde_json::Value::as_str).collect();
     let held = match (users.is_empty(), finalizers.is_empty()) {

@@ -26,9 +26,9 @@ pub(super) fn check<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Option<Draf
         let since = condition.time("/lastTransitionTime").map_or(0, |time| facts.seconds_since(time));
         FAILED.contains(&of_type) || (UNDER_WAY.contains(&of_type) && since > PATIENCE)
     });
-    let event = facts.events(claim.object).find(|event| {
-        matches!(event.reason, "VolumeResizeFailed" | "VolumeModifyFailed")
-    });
+    let event = facts
+        .events(claim.object)
+        .find(|event| matches!(event.reason, "VolumeResizeFailed" | "VolumeModifyFailed"));
     let is_short = wanted > has;
     if stuck.is_none() && (event.is_none() || !is_short) {
         return None;
@@ -37,10 +37,15 @@ pub(super) fn check<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Option<Draf
     let condition = stuck.map(|(_, condition)| condition.text("/type")).unwrap_or_default();
     let why = match condition {
         "FileSystemResizePending" => "The volume has grown; its file system grows when a pod mounts it anew.",
-        _ => "The driver could not change the volume. EBS allows one change in six hours; some volumes grow only while detached.",
+        _ => {
+            "The driver could not change the volume. EBS allows one change in six hours; some volumes grow only while detached."
+        }
     };
     let title = match is_short {
-        true => format!("PersistentVolumeClaim {} asks for {wanted}, and its volume stays at {has}", claim.object.name()),
+        true => format!(
+            "PersistentVolumeClaim {} asks for {wanted}, and its volume stays at {has}",
+            claim.object.name()
+        ),
         false => format!("PersistentVolumeClaim {} cannot be changed: {condition}", claim.object.name()),
     };
     let mut draft = claim
@@ -49,7 +54,9 @@ pub(super) fn check<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Option<Draf
         .cause(condition)
         .evidence(draft::field(claim.object, "/spec/resources/requests/storage"))
         .evidence(draft::field(claim.object, "/status/capacity/storage"))
-        .evidence(stuck.and_then(|(index, _)| draft::field(claim.object, &format!("/status/conditions/{index}"))))
+        .evidence(
+            stuck.and_then(|(index, _)| draft::field(claim.object, &format!("/status/conditions/{index}"))),
+        )
         .evidence(event.map(|event| draft::event(&event)))
         .remedy(advice(
             match condition {
@@ -60,5 +67,7 @@ pub(super) fn check<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Option<Draf
             kubectl::get(&claim.object.reference(), ""),
         ));
     draft.severity = Severity::Warning;
+    // The pods that mount it go on with what there is.
+    draft.breaks.retain(|key| *key == claim.object.key());
     Some(draft)
 }

@@ -28,9 +28,9 @@ pub(super) fn check<'a>(facts: &Facts<'a>, creating: &[Group<'_, 'a>], drafts: &
         let claim = Claim::new(facts, *claim);
         drafts.extend(claim_trouble(facts, &claim));
     }
-    let found = creating.iter().filter_map(|group| {
-        attaching::check(facts, group).or_else(|| mounting::check(facts, group))
-    });
+    let found = creating
+        .iter()
+        .filter_map(|group| attaching::check(facts, group).or_else(|| mounting::check(facts, group)));
     drafts.extend(merged(found.collect()));
 }
 
@@ -64,7 +64,8 @@ impl<'f, 'a> Claim<'f, 'a> {
     fn impact(&self) -> String {
         let waiting: std::collections::BTreeSet<Key> =
             self.consumers.iter().filter(|pod| !pod.is_ready()).map(|pod| pod.workload.key()).collect();
-        let names: Vec<String> = waiting.iter().take(3).map(|key| format!("{} {}", key.kind, key.name)).collect();
+        let names: Vec<String> =
+            waiting.iter().take(3).map(|key| format!("{} {}", key.kind, key.name)).collect();
         match names.as_slice() {
             [] => String::new(),
             [one] => format!(" {one} waits for it."),

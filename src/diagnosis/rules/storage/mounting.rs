@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use crate::diagnosis::draft::{self, Draft, advice, change, shorten};
+use crate::diagnosis::draft::{self, Draft, advice, change};
 use crate::diagnosis::facts::{Facts, Key, KubeEvent, Object, Pod, Read, Workload};
 use crate::diagnosis::report::{Confidence, Risk};
 use crate::diagnosis::rules::kubectl;
 use crate::diagnosis::rules::pods::Group;
 
 use super::attaching::quoted;
-use super::provisioning::driver_workloads;
+use super::provisioning::{driver_workloads, said};
 
 /// A volume of a pod, and what stands behind it.
 pub(super) struct Mounted<'a> {
@@ -33,7 +33,9 @@ impl<'a> Mounted<'a> {
 
     /// Written in the pod itself.
     fn is_inline(&self) -> bool {
-        ["hostPath", "nfs", "csi", "iscsi", "awsElasticBlockStore"].iter().any(|kind| self.spec.get(kind).is_some())
+        ["hostPath", "nfs", "csi", "iscsi", "awsElasticBlockStore"]
+            .iter()
+            .any(|kind| self.spec.get(kind).is_some())
     }
 
     fn is_claim(&self) -> bool {
@@ -60,7 +62,8 @@ fn resolve<'a>(facts: &Facts<'a>, pod: &Pod<'a>, index: usize, spec: &'a Value) 
     };
     let named = spec.maybe_text("/persistentVolumeClaim/claimName");
     let claim = named.and_then(|name| facts.get("PersistentVolumeClaim", namespace, name)).or_else(ephemeral);
-    let volume = claim.and_then(|claim| facts.get("PersistentVolume", "", claim.value().text("/spec/volumeName")));
+    let volume =
+        claim.and_then(|claim| facts.get("PersistentVolume", "", claim.value().text("/spec/volumeName")));
     let driver = volume.and_then(|volume| volume.value().maybe_text("/spec/csi/driver"));
     Mounted { index, spec, claim, volume, driver: driver.or_else(|| spec.maybe_text("/csi/driver")) }
 }
@@ -158,7 +161,7 @@ fn failed<'a>(
         Some(claim) => format!("PersistentVolumeClaim {}", claim.name()),
         None => format!("volume {}", volume.spec.text("/name")),
     };
-    let says = shorten(event.message.rsplit("desc = ").next().unwrap_or(event.message), 300);
+    let says = said(event.message);
     let title = format!("{} cannot mount {of}: {}", group.name(), failure.in_short());
     let confidence = if failure == Failure::Slow { Confidence::Likely } else { Confidence::Certain };
     let mut draft = group
@@ -214,7 +217,10 @@ fn not_registered(
     draft = draft.explained_by(plugins.iter().map(Workload::key));
     if let [plugin] = plugins.as_slice() {
         draft.object = plugin.reference.clone();
-        draft.title = format!("DaemonSet {} does not run on the node of {}, which needs CSI driver {driver}", plugin.reference.name, workload.reference.name);
+        draft.title = format!(
+            "DaemonSet {} does not run on the node of {}, which needs CSI driver {driver}",
+            plugin.reference.name, workload.reference.name
+        );
     }
     draft.remedy(advice(
         format!("Get the node plugin of {driver} to run on the node (tolerations, affinity), or install the driver"),
@@ -230,21 +236,42 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case("MountVolume.MountDevice failed for volume \"pvc-1\" : kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: driver name efs.csi.aws.com not found in the list of registered CSI drivers", Failure::NotRegistered)]
-    #[case("MountVolume.SetUp failed for volume \"logs\" : hostPath type check failed: /var/x is not a directory", Failure::HostPath)]
-    #[case("MountVolume.SetUp failed for volume \"nfs\" : mount failed: exit status 32 Output: mount.nfs: Connection timed out", Failure::Unreachable)]
-    #[case("Output: Failed to resolve \"fs-1.efs.eu-west-1.amazonaws.com\" - check that your file system ID is correct", Failure::Unreachable)]
+    #[case(
+        "MountVolume.MountDevice failed for volume \"pvc-1\" : kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: driver name efs.csi.aws.com not found in the list of registered CSI drivers",
+        Failure::NotRegistered
+    )]
+    #[case(
+        "MountVolume.SetUp failed for volume \"logs\" : hostPath type check failed: /var/x is not a directory",
+        Failure::HostPath
+    )]
+    #[case(
+        "MountVolume.SetUp failed for volume \"nfs\" : mount failed: exit status 32 Output: mount.nfs: Connection timed out",
+        Failure::Unreachable
+    )]
+    #[case(
+        "Output: Failed to resolve \"fs-1.efs.eu-west-1.amazonaws.com\" - check that your file system ID is correct",
+        Failure::Unreachable
+    )]
     #[case("mount.nfs4: access denied by server while mounting 10.0.0.1:/", Failure::Denied)]
     #[case("mount: wrong fs type, bad option, bad superblock on /dev/nvme1n1", Failure::FileSystem)]
-    #[case("mount.nfs: mounting 10.0.0.1:/x failed, reason given by server: No such file or directory", Failure::NotFound)]
-    #[case("Unable to attach or mount volumes: unmounted volumes=[data], unattached volumes=[data]: timed out waiting for the condition", Failure::Slow)]
+    #[case(
+        "mount.nfs: mounting 10.0.0.1:/x failed, reason given by server: No such file or directory",
+        Failure::NotFound
+    )]
+    #[case(
+        "Unable to attach or mount volumes: unmounted volumes=[data], unattached volumes=[data]: timed out waiting for the condition",
+        Failure::Slow
+    )]
     fn the_kubelet_says_why(#[case] message: &str, #[case] failure: Failure) {
         assert_eq!(Failure::of(message), failure);
     }
 
     #[rstest]
     #[case("MountVolume.SetUp failed for volume \"pvc-1\" : x", Some("pvc-1"))]
-    #[case("Unable to attach or mount volumes: unmounted volumes=[data cache], unattached volumes=[]", Some("data"))]
+    #[case(
+        "Unable to attach or mount volumes: unmounted volumes=[data cache], unattached volumes=[]",
+        Some("data")
+    )]
     #[case("nothing", None)]
     fn messages_name_their_volume(#[case] message: &str, #[case] name: Option<&str>) {
         assert_eq!(volume_name(message), name);

@@ -20,7 +20,9 @@ pub(super) fn check<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Option<Draf
         Some("") => None,
         Some(class) => match facts.get("StorageClass", "", class) {
             Some(class) => made(facts, claim, class),
-            None if is_known_missing(facts, claim, class) => Some(class_missing(facts, claim, class)),
+            // Volumes that were made by hand may carry the name of a class that does not exist.
+            None if has_volume_of(facts, class) => None,
+            None if is_known_missing(facts, claim) => Some(class_missing(facts, claim, class)),
             None => failed(facts, claim).map(|event| failing(claim, class, None, &event)),
         },
         None if has_classless_volume(facts) => None,
@@ -28,13 +30,15 @@ pub(super) fn check<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Option<Draf
     }
 }
 
-/// Volumes that were made by hand may carry the name of a class that does not exist.
-fn is_known_missing<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>, class: &str) -> bool {
+fn has_volume_of(facts: &Facts<'_>, class: &str) -> bool {
+    facts.all("PersistentVolume").iter().any(|volume| class_of_volume(*volume) == class)
+}
+
+fn is_known_missing<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> bool {
     let says_so =
         |event: KubeEvent<'_>| event.message.contains("storageclass") && event.message.contains("not found");
     let told = failed(facts, claim).is_some_and(says_so);
-    let by_hand = facts.all("PersistentVolume").iter().any(|volume| class_of_volume(*volume) == class);
-    (facts.was_read("StorageClass") || told) && !by_hand
+    facts.was_read("StorageClass") || told
 }
 
 pub(super) fn class_of_volume(volume: Object<'_>) -> &str {
@@ -61,13 +65,22 @@ fn class_missing<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>, class: &str) -> D
         None => format!(" The classes are: {}.", shorten(&classes.join(", "), 200)),
     };
     claim
-        .draft("storage-class-missing", format!("PersistentVolumeClaim {name} asks for StorageClass {class}, which does not exist"))
+        .draft(
+            "storage-class-missing",
+            format!("PersistentVolumeClaim {name} asks for StorageClass {class}, which does not exist"),
+        )
         .summary(format!("No volume is made for the claim until the class exists.{hint}{}", claim.impact()))
         .cause(class)
         .evidence(class_field(claim))
         .evidence(failed(facts, claim).map(|event| draft::event(&event)))
-        .evidence([absent(reference("storage.k8s.io/v1", "StorageClass", "", class), format!("there is no StorageClass {class}"))])
-        .remedy(recreate(claim, "Make the claim again with a class that exists (a claim's class cannot be changed)"))
+        .evidence([absent(
+            reference("storage.k8s.io/v1", "StorageClass", "", class),
+            format!("there is no StorageClass {class}"),
+        )])
+        .remedy(recreate(
+            claim,
+            "Make the claim again with a class that exists (a claim's class cannot be changed)",
+        ))
 }
 
 fn class_field(claim: &Claim<'_, '_>) -> Option<crate::diagnosis::report::Evidence> {
@@ -81,7 +94,9 @@ fn recreate(claim: &Claim<'_, '_>, summary: &str) -> Remediation {
     change(
         summary,
         format!("kubectl get storageclass; kubectl {namespace}describe pvc {name}"),
-        format!("kubectl {namespace}get pvc {name} -o yaml > claim.yaml && kubectl {namespace}delete pvc {name} && kubectl {namespace}create -f claim.yaml # after correcting claim.yaml; it holds no data yet"),
+        format!(
+            "kubectl {namespace}get pvc {name} -o yaml > claim.yaml && kubectl {namespace}delete pvc {name} && kubectl {namespace}create -f claim.yaml # after correcting claim.yaml; it holds no data yet"
+        ),
         format!("kubectl {namespace}delete pvc {name} && kubectl {namespace}create -f claim.yaml"),
         format!("kubectl {namespace}get pvc {name}"),
         Risk::Low,
@@ -94,15 +109,29 @@ fn no_default(facts: &Facts<'_>, claim: &Claim<'_, '_>) -> Draft {
     let default = facts.all("StorageClass").iter().find(is_default);
     let classes: Vec<&str> = facts.all("StorageClass").iter().map(|class| class.name()).collect();
     let why = match default {
-        Some(class) => format!("There is a default now ({}), but there was none when the claim was made.", class.name()),
+        Some(class) => {
+            format!("There is a default now ({}), but there was none when the claim was made.", class.name())
+        }
         None if classes.is_empty() => "The cluster has no StorageClass.".to_owned(),
-        None => format!("None of the classes is marked as default: {}. New EKS clusters have no default class.", shorten(&classes.join(", "), 200)),
+        None => format!(
+            "None of the classes is marked as default: {}. New EKS clusters have no default class.",
+            shorten(&classes.join(", "), 200)
+        ),
     };
     let draft = claim
-        .draft("no-default-storage-class", format!("PersistentVolumeClaim {name} names no StorageClass, and there is no default"))
-        .summary(format!("{why} Without a class, a claim waits for a volume that was made by hand.{}", claim.impact()))
+        .draft(
+            "no-default-storage-class",
+            format!("PersistentVolumeClaim {name} names no StorageClass, and there is no default"),
+        )
+        .summary(format!(
+            "{why} Without a class, a claim waits for a volume that was made by hand.{}",
+            claim.impact()
+        ))
         .evidence([absent(claim.object.reference(), "the claim has no storageClassName")]);
-    let mark = classes.first().map(|class| {
+    let has_driver =
+        |class: &&Object<'_>| facts.get("CSIDriver", "", class.value().text("/provisioner")).is_some();
+    let usable = facts.all("StorageClass").iter().find(has_driver).map(|class| class.name());
+    let mark = usable.or(classes.first().copied()).map(|class| {
         let class = sh(class);
         change(
             "Mark a class as the default (Kubernetes 1.28 and newer then give it to waiting claims)",
@@ -169,20 +198,32 @@ impl Failure {
 
     fn explanation(self) -> &'static str {
         match self {
-            Self::AccessMode => "Block storage such as EBS attaches to one node (ReadWriteOnce); ReadWriteMany needs a file system such as EFS.",
+            Self::AccessMode => {
+                "Block storage such as EBS attaches to one node (ReadWriteOnce); ReadWriteMany needs a file system such as EFS."
+            }
             Self::Parameter => "Every claim of the class fails alike.",
-            Self::Denied => "The role of the CSI driver's controller lacks the permission (for EBS: AmazonEBSCSIDriverPolicy, and the key's policy where the volume is encrypted), or the controller gets no credentials (service account without role, metadata service out of reach).",
+            Self::Denied => {
+                "The role of the CSI driver's controller lacks the permission (for EBS: AmazonEBSCSIDriverPolicy, and the key's policy where the volume is encrypted), or the controller gets no credentials (service account without role, metadata service out of reach)."
+            }
             Self::Quota => "The account or project may not have more volumes of this kind or size.",
-            Self::Topology => "The driver runs on no node that the class or the pod allows, or has not registered its zone there.",
+            Self::Topology => {
+                "The driver runs on no node that the class or the pod allows, or has not registered its zone there."
+            }
             Self::Other => "Its message is in the evidence.",
         }
     }
 }
 
+/// What a driver says, without the wrapping of gRPC and the full stop.
+pub(super) fn said(message: &str) -> String {
+    let inner = message.rsplit("desc = ").next().unwrap_or(message);
+    shorten(inner.trim().trim_end_matches('.'), 300)
+}
+
 fn failing(claim: &Claim<'_, '_>, class: &str, object: Option<Object<'_>>, event: &KubeEvent<'_>) -> Draft {
     let failure = Failure::of(event.message);
     let name = claim.object.name();
-    let says = shorten(event.message.rsplit("desc = ").next().unwrap_or(event.message), 300);
+    let says = said(event.message);
     let title = format!("No volume can be made for PersistentVolumeClaim {name}: {}", failure.in_short());
     let rule = match failure {
         Failure::AccessMode => "access-mode-unsupported",
@@ -206,11 +247,13 @@ fn failing(claim: &Claim<'_, '_>, class: &str, object: Option<Object<'_>>, event
         ));
     }
     match failure {
-        Failure::AccessMode => draft
-            .evidence(draft::field(claim.object, "/spec/accessModes"))
-            .remedy(recreate(claim, "Make the claim again with ReadWriteOnce, or with a class that shares volumes")),
+        Failure::AccessMode => draft.evidence(draft::field(claim.object, "/spec/accessModes")).remedy(
+            recreate(claim, "Make the claim again with ReadWriteOnce, or with a class that shares volumes"),
+        ),
         _ => draft.remedy(advice(
-            format!("Remove the reason that the provisioner of class {class} gives; it tries again by itself"),
+            format!(
+                "Remove the reason that the provisioner of class {class} gives; it tries again by itself"
+            ),
             kubectl::describe(&claim.object.reference()),
             kubectl::get(&claim.object.reference(), ""),
         )),
@@ -224,16 +267,26 @@ fn unanswered<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>, class: Object<'a>, p
     let name = claim.object.name();
     let stopped = controllers.iter().find(|controller| controller.desired() == Some(0));
     let known = facts.get("CSIDriver", "", current_name(provisioner)).is_some();
-    let title = match (controllers.is_empty(), known) {
-        (true, false) => format!("PersistentVolumeClaim {name} waits for provisioner {provisioner}, which is not installed"),
-        _ => format!("PersistentVolumeClaim {name} waits for provisioner {provisioner}, which does not answer"),
+    let state = match (controllers.is_empty(), known) {
+        (true, false) => "which is not installed",
+        (true, true) => "of which no controller runs",
+        (false, _) => "which does not answer",
     };
+    let title = format!("PersistentVolumeClaim {name} waits for provisioner {provisioner}, {state}");
     let rule = if controllers.is_empty() { "provisioner-missing" } else { "provisioner-silent" };
-    let hint = if provisioner == "kubernetes.io/aws-ebs" { " The in-tree driver was replaced by the EBS CSI driver (add-on aws-ebs-csi-driver)." } else { "" };
+    let hint = if provisioner == "kubernetes.io/aws-ebs" {
+        " The in-tree driver was replaced by the EBS CSI driver (add-on aws-ebs-csi-driver)."
+    } else {
+        ""
+    };
     let mut draft = claim
         .draft(rule, title)
         .confidence(Confidence::Likely)
-        .summary(format!("StorageClass {} leaves the making of volumes to {provisioner}.{hint}{}", class.name(), claim.impact()))
+        .summary(format!(
+            "StorageClass {} leaves the making of volumes to {provisioner}.{hint}{}",
+            class.name(),
+            claim.impact()
+        ))
         .cause(provisioner)
         .explained_by(controllers.iter().map(Workload::key))
         .evidence(draft::field(class, "/provisioner"))
@@ -241,13 +294,15 @@ fn unanswered<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>, class: Object<'a>, p
         .evidence(waits.map(|event| draft::event(&event)));
     if !known && facts.was_read("CSIDriver") {
         let driver = reference("storage.k8s.io/v1", "CSIDriver", "", current_name(provisioner));
-        draft = draft.evidence([absent(driver, format!("there is no CSIDriver {}", current_name(provisioner)))]);
+        draft =
+            draft.evidence([absent(driver, format!("there is no CSIDriver {}", current_name(provisioner)))]);
     }
     if let Some(controller) = stopped {
         return stopped_controller(draft, controller, provisioner);
     }
     let drivers = facts.all("CSIDriver").iter().map(|driver| driver.name());
-    match nearest(provisioner, drivers).filter(|_| controllers.is_empty() && !known) {
+    let may_be_slip = controllers.is_empty() && !known && !is_well_known(provisioner);
+    match nearest(provisioner, drivers).filter(|_| may_be_slip) {
         Some(meant) => misspelt(draft, class, provisioner, meant),
         None => draft.remedy(advice(
             "Install or heal the driver (on EKS an add-on, such as aws-ebs-csi-driver), or use a class whose driver is there",
@@ -260,7 +315,8 @@ fn unanswered<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>, class: Object<'a>, p
 fn stopped_controller(mut draft: Draft, controller: &Workload<'_>, provisioner: &str) -> Draft {
     let object = &controller.reference;
     let (namespace, name) = (in_namespace(object), kubectl_name(object));
-    draft.title = format!("{} {} is scaled to 0, so no volumes are made by {provisioner}", object.kind, object.name);
+    draft.title =
+        format!("{} {} is scaled to 0, so no volumes are made by {provisioner}", object.kind, object.name);
     draft.breaks.push(Key::from(object));
     draft.explained_by.clear();
     let replicas = controller.object.and_then(|object| draft::field(object, "/spec/replicas"));
@@ -276,7 +332,10 @@ fn stopped_controller(mut draft: Draft, controller: &Workload<'_>, provisioner: 
 }
 
 fn misspelt(mut draft: Draft, class: Object<'_>, provisioner: &str, meant: &str) -> Draft {
-    draft.title = format!("StorageClass {} names provisioner {provisioner}, which is not installed; {meant} is", class.name());
+    draft.title = format!(
+        "StorageClass {} names provisioner {provisioner}, which is not installed; {meant} is",
+        class.name()
+    );
     draft.breaks.push(class.key());
     draft.object = class.reference();
     draft.remedy(advice(
@@ -284,6 +343,18 @@ fn misspelt(mut draft: Draft, class: Object<'_>, provisioner: &str, meant: &str)
         kubectl::get(&class.reference(), "yaml"),
         "kubectl get pvc -A",
     ))
+}
+
+/// Drivers whose names differ by a letter from others, and are no slips.
+fn is_well_known(provisioner: &str) -> bool {
+    let known = [
+        "ebs.csi.aws.com",
+        "efs.csi.aws.com",
+        "fsx.csi.aws.com",
+        "s3.csi.aws.com",
+        "ebs.csi.eks.amazonaws.com",
+    ];
+    known.contains(&provisioner) || current_name(provisioner) != provisioner
 }
 
 /// The name under which an in-tree driver lives on.
@@ -311,7 +382,8 @@ pub(super) fn driver_workloads<'a>(facts: &Facts<'a>, driver: &str, kinds: &[&st
     let names_it = |value: &Value| {
         let containers = value.list("/spec/template/spec/containers").iter();
         let words = containers.clone().flat_map(|container| container.list("/args"));
-        let values = containers.flat_map(|container| container.list("/env")).filter_map(|env| env.get("value"));
+        let values =
+            containers.flat_map(|container| container.list("/env")).filter_map(|env| env.get("value"));
         words.chain(values).filter_map(Value::as_str).any(|word| word.contains(driver))
     };
     let all = kinds.iter().flat_map(|kind| facts.all(kind));
@@ -331,11 +403,20 @@ mod tests {
 
     #[rstest]
     #[case::denied(r#"failed to provision volume with StorageClass "gp3": rpc error: code = Internal desc = Could not create volume "pvc-1": could not create volume in EC2: operation error EC2: CreateVolume, https response error StatusCode: 403, RequestID: 1, api error UnauthorizedOperation: You are not authorized to perform this operation."#, Failure::Denied)]
-    #[case::no_role("could not create volume in EC2: NoCredentialProviders: no valid providers in chain", Failure::Denied)]
+    #[case::no_role(
+        "could not create volume in EC2: NoCredentialProviders: no valid providers in chain",
+        Failure::Denied
+    )]
     #[case::shared(r#"failed to provision volume with StorageClass "gp3": rpc error: code = InvalidArgument desc = Volume capabilities MULTI_NODE_MULTI_WRITER not supported. Only AccessModes[ReadWriteOnce] supported."#, Failure::AccessMode)]
-    #[case::quota("VolumeLimitExceeded: You have exceeded the maximum gp3 storage limit of 50 TiB", Failure::Quota)]
+    #[case::quota(
+        "VolumeLimitExceeded: You have exceeded the maximum gp3 storage limit of 50 TiB",
+        Failure::Quota
+    )]
     #[case::parameter(r#"invalid parameter "iopsPerGBB" for storageclass"#, Failure::Parameter)]
-    #[case::topology("error generating accessibility requirements: no available topology found", Failure::Topology)]
+    #[case::topology(
+        "error generating accessibility requirements: no available topology found",
+        Failure::Topology
+    )]
     #[case::other("rpc error: code = DeadlineExceeded desc = context deadline exceeded", Failure::Other)]
     fn the_provisioner_says_why(#[case] message: &str, #[case] failure: Failure) {
         assert_eq!(Failure::of(message), failure);
