@@ -1,1 +1,231 @@
 //! The composition root: the one place where stores, executors, models and clusters are put together.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::a2a;
+use crate::agent::{Agent, Budget};
+use crate::agent_card::{self, PublishedCard};
+use crate::cluster::Cluster;
+use crate::model::Runbook;
+use crate::tasks::{AgentExecutor, Recovered, RunnerLimits, SqliteTaskStore, TaskRunner, TaskStore};
+use crate::tools::Registry;
+
+/// How long running tasks may take to end when the server stops. What is not done then is for the next start.
+const TASK_GRACE: Duration = Duration::from_secs(5);
+/// How long clients may take to read what was sent to them before the server stopped.
+const CONNECTION_GRACE: Duration = Duration::from_secs(2);
+
+/// Where tasks are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Storage {
+    /// In this folder, which is made if it is not there.
+    Folder(PathBuf),
+    /// In a folder that vanishes with the app.
+    Temporary,
+}
+
+/// What an app is built of, apart from the cluster.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where tasks are kept.
+    pub storage: Storage,
+    /// Agent card to serve instead of the built-in one.
+    pub card: Option<PathBuf>,
+    /// Base URL under which clients reach the server.
+    pub url: String,
+    /// Bounds of the runner.
+    pub limits: RunnerLimits,
+    /// Bounds of one task.
+    pub budget: Budget,
+}
+
+/// One agent, ready to be served.
+pub struct App {
+    runner: TaskRunner,
+    router: Router,
+    _scratch: Option<Scratch>,
+}
+
+impl App {
+    /// The agent of a cluster.
+    ///
+    /// # Errors
+    /// The storage is in use or cannot be opened; the card is wrong.
+    pub async fn build(settings: Settings, cluster: Cluster) -> anyhow::Result<Self> {
+        let card = build_card(&settings)?;
+        let (store, scratch) = build_store(&settings.storage).await?;
+        let executor = build_agent(cluster, settings.budget);
+        Ok(Self { _scratch: scratch, ..Self::assemble(store, executor, card, settings.limits) })
+    }
+
+    /// An app of ready-made parts.
+    pub fn assemble(
+        store: Arc<dyn TaskStore>,
+        executor: Arc<dyn AgentExecutor>,
+        card: PublishedCard,
+        limits: RunnerLimits,
+    ) -> Self {
+        let runner = TaskRunner::new(store, executor, limits);
+        let router = a2a::router(runner.clone(), card)
+            .layer(middleware::from_fn(refuse_foreign_pages))
+            .layer(CatchPanicLayer::custom(|_| internal_error()));
+        Self { runner, router, _scratch: None }
+    }
+
+    /// Takes up unfinished tasks, then serves until `shutdown`; then lets running tasks end for a short while.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> anyhow::Result<()> {
+        let recovered = self.runner.recover().await.context("unfinished tasks cannot be read")?;
+        if recovered != Recovered::default() {
+            tracing::info!(
+                resumed = recovered.resumed,
+                given_up = recovered.given_up,
+                "took up unfinished tasks"
+            );
+        }
+        let stopping = CancellationToken::new();
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "TCP_NODELAY could not be set");
+            }
+        });
+        let server = axum::serve(listener, self.router.clone())
+            .with_graceful_shutdown(stopping.clone().cancelled_owned());
+        let mut server = tokio::spawn(server.into_future());
+        tokio::select! {
+            () = shutdown => {}
+            ended = &mut server => return Ok(ended??),
+        }
+        tracing::info!(active = self.runner.active(), "stopping");
+        stopping.cancel();
+        self.runner.shutdown(TASK_GRACE).await;
+        if tokio::time::timeout(CONNECTION_GRACE, &mut server).await.is_err() {
+            server.abort();
+        }
+        Ok(())
+    }
+}
+
+fn build_card(settings: &Settings) -> anyhow::Result<PublishedCard> {
+    Ok(PublishedCard::new(agent_card::load(settings.card.as_deref())?, &settings.url))
+}
+
+fn build_agent(cluster: Cluster, budget: Budget) -> Arc<dyn AgentExecutor> {
+    Arc::new(Agent::new(Arc::new(Runbook), Arc::new(Registry::kubernetes()), cluster, budget))
+}
+
+async fn build_store(storage: &Storage) -> anyhow::Result<(Arc<dyn TaskStore>, Option<Scratch>)> {
+    let (folder, scratch) = match storage {
+        Storage::Folder(folder) => (folder.clone(), None),
+        Storage::Temporary => {
+            let folder = std::env::temp_dir().join(format!("drydock-{}", uuid::Uuid::new_v4()));
+            (folder.clone(), Some(Scratch(folder)))
+        }
+    };
+    make_private(&folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+    let store = SqliteTaskStore::open(&folder.join("tasks.db")).await;
+    let store = store.with_context(|| format!("the tasks in {} cannot be opened", folder.display()))?;
+    Ok((Arc::new(store), scratch))
+}
+
+/// Makes a folder that only its owner can read: answers tell about the cluster.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// A folder that is removed when dropped.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::debug!(%error, folder = %self.0.display(), "a temporary folder was left behind");
+        }
+    }
+}
+
+/// Web pages of elsewhere must not reach an agent on this machine through the browser of who works here.
+async fn refuse_foreign_pages(request: Request, next: Next) -> Response {
+    match foreign_origin(request.headers()) {
+        None => next.run(request).await,
+        Some(origin) => {
+            tracing::warn!(%origin, "refused a request of a web page");
+            (StatusCode::FORBIDDEN, "Web pages of other sites may not call this agent\n").into_response()
+        }
+    }
+}
+
+/// The `Origin` of a page that is neither of this machine nor of the host that was asked.
+fn foreign_origin(headers: &HeaderMap) -> Option<String> {
+    let origin = String::from_utf8_lossy(headers.get(header::ORIGIN)?.as_bytes()).into_owned();
+    let host = origin.split_once("://").map_or("", |(_, authority)| host_of(authority));
+    let local =
+        host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
+    (!local).then_some(origin)
+}
+
+/// The host of `host:port`, without the brackets of an IPv6 address.
+fn host_of(authority: &str) -> &str {
+    match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    }
+}
+
+fn internal_error() -> Response {
+    tracing::error!("bug: a request handler panicked");
+    let body = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"Internal error"}}"#;
+    (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("active", &self.runner.active()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::an_agent(None, false)]
+    #[case::this_machine(Some("http://localhost:8501"), false)]
+    #[case::this_machine_by_address(Some("http://127.0.0.1:8501"), false)]
+    #[case::this_machine_v6(Some("http://[::1]:8501"), false)]
+    #[case::elsewhere(Some("https://evil.example"), true)]
+    #[case::looks_local(Some("https://localhost.evil.example"), true)]
+    #[case::a_sandbox(Some("null"), true)]
+    fn pages_of_elsewhere_are_refused(#[case] origin: Option<&'static str>, #[case] foreign: bool) {
+        let headers: HeaderMap =
+            origin.map(|origin| (header::ORIGIN, HeaderValue::from_static(origin))).into_iter().collect();
+        assert_eq!(foreign_origin(&headers).is_some(), foreign);
+    }
+}

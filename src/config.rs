@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::agent::Budget;
 use crate::cluster::ClusterSource;
@@ -66,15 +66,40 @@ impl ServerArgs {
 
     /// Refuses a bind that would let everyone on the network in without saying so.
     pub fn check_exposure(&self) -> anyhow::Result<()> {
-        anyhow::ensure!(
-            self.host.is_loopback() || self.allow_unauthenticated,
-            "{} is not a loopback address and callers are not authenticated: anyone who reaches it could read this \
-             cluster through drydock. Listen on 127.0.0.1, or say --allow-unauthenticated if something in front of \
-             it checks who calls",
-            self.host
-        );
-        Ok(())
+        check_exposure(self.host, self.allow_unauthenticated)
     }
+}
+
+/// Refuses to listen where others reach a cluster through drydock, unless that is `allowed` aloud.
+pub fn check_exposure(host: IpAddr, allowed: bool) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        host.is_loopback() || allowed,
+        "{host} is not a loopback address and callers are not authenticated: anyone who reaches it could read this \
+         cluster through drydock. Listen on 127.0.0.1, or say --allow-unauthenticated if something in front of \
+         it checks who calls"
+    );
+    Ok(())
+}
+
+/// What is logged. Logs go to stderr, and never hold bodies or tokens.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LogArgs {
+    /// What to log: off, error, warn, info, debug, trace, or a filter such as drydock=debug,warn
+    #[arg(long, value_name = "FILTER", env = "DRYDOCK_LOG", global = true, help_heading = "Logging")]
+    pub log: Option<String>,
+    /// How to write log lines
+    #[arg(long, value_name = "FORMAT", env = "DRYDOCK_LOG_FORMAT", global = true, help_heading = "Logging")]
+    pub log_format: Option<LogFormat>,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
 }
 
 /// Where tasks are kept when `--data` does not say: `$XDG_DATA_HOME/drydock`, else `~/.local/share/drydock`.

@@ -3,17 +3,21 @@
 use std::time::Duration;
 
 use eventsource_stream::{Event, Eventsource};
-use futures::stream::{BoxStream, StreamExt};
+use futures::stream::{self, BoxStream, StreamExt};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::request::Dialect;
 use super::server::VERSION_HEADER;
-use super::types::{Message, StreamResponse, Task, TaskId};
+use super::types::{Message, StreamResponse, Task, TaskId, TaskState};
 use super::v03;
 
 /// A stream that breaks is taken up again this often, with a longer pause each time.
 const RECONNECTS: u32 = 5;
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A silent connection is probed this often, so that a dead one is noticed.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 << 20;
 
@@ -21,7 +25,7 @@ const MAX_ANSWER: usize = 64 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// No connection, or one that broke.
-    #[error("{url} cannot be reached: {source}")]
+    #[error("{url} cannot be reached")]
     Unreachable {
         /// Where.
         url: String,
@@ -47,6 +51,16 @@ pub enum ClientError {
         /// Its text.
         message: String,
     },
+    /// The card names an endpoint at another origin, and a token is not sent there.
+    #[error(
+        "the card at {url} names {endpoint}, and a token is only sent where it was meant for: ask {endpoint} directly"
+    )]
+    Elsewhere {
+        /// Where the card is.
+        url: String,
+        /// Where it points.
+        endpoint: String,
+    },
     /// The answer is not what the protocol says.
     #[error("the agent's answer is not understood: {0}")]
     Protocol(String),
@@ -64,9 +78,16 @@ pub struct A2aClient {
 
 impl A2aClient {
     /// Reads the card below `url` and chooses the newest dialect that both sides speak.
+    ///
+    /// # Errors
+    /// Besides those of the network: a card that sends us elsewhere while we hold a token, which is meant for `url`.
     pub async fn connect(url: &str, token: Option<String>) -> Result<Self, ClientError> {
-        let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).build();
-        let http = http.map_err(|source| ClientError::Unreachable { url: url.to_owned(), source })?;
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_keepalive(KEEP_ALIVE)
+            .user_agent(concat!("drydock/", env!("CARGO_PKG_VERSION")))
+            .build();
+        let http = http.map_err(|source| unreachable(url, source))?;
         let location = match url.ends_with(".json") {
             true => url.to_owned(),
             false => format!("{}/.well-known/agent-card.json", url.trim_end_matches('/')),
@@ -76,6 +97,9 @@ impl A2aClient {
         let (endpoint, dialect) = choose_interface(&card).ok_or_else(|| {
             ClientError::Protocol("its card offers no JSON-RPC interface of 1.0 or 0.3".to_owned())
         })?;
+        if token.is_some() && origin(&endpoint) != origin(&location) {
+            return Err(ClientError::Elsewhere { url: url.to_owned(), endpoint });
+        }
         Ok(Self { http, endpoint, dialect, token, card })
     }
 
@@ -84,14 +108,13 @@ impl A2aClient {
         &self.card
     }
 
-    /// Sends a message and waits until the task has ended or waits for input.
-    pub async fn send(&self, message: &Message) -> Result<Task, ClientError> {
+    /// Sends a message and waits until the task has ended or waits for input. Other agents may answer with a message.
+    pub async fn send(&self, message: &Message) -> Result<StreamResponse, ClientError> {
         let params = json!({ "message": message, "configuration": { "returnImmediately": false } });
-        let result = match self.dialect {
-            Dialect::V1 => self.call("SendMessage", params).await?["task"].take(),
-            Dialect::V03 => v03::task_from_v03(self.call("message/send", v03::send_to_v03(params)).await?),
-        };
-        understood(result)
+        understood(match self.dialect {
+            Dialect::V1 => self.call("SendMessage", params).await?,
+            Dialect::V03 => v03::stream_from_v03(self.call("message/send", v03::send_to_v03(params)).await?),
+        })
     }
 
     /// Reads a task.
@@ -104,14 +127,19 @@ impl A2aClient {
         self.task_call("CancelTask", "tasks/cancel", id).await
     }
 
-    /// Sends a message and streams what becomes of it. A connection that breaks is taken up where it broke.
+    /// Sends a message and streams what becomes of it. A connection that breaks is taken up where it broke; of an agent
+    /// that does not stream the only item is the result.
     pub fn stream(&self, message: &Message) -> BoxStream<'static, Result<StreamResponse, ClientError>> {
+        if self.card["capabilities"]["streaming"] != true {
+            let (client, message) = (self.clone(), message.clone());
+            return stream::once(async move { client.send(&message).await }).boxed();
+        }
         let params = json!({ "message": message });
         let (method, params) = match self.dialect {
             Dialect::V1 => ("SendStreamingMessage", params),
             Dialect::V03 => ("message/stream", v03::send_to_v03(params)),
         };
-        self.clone().follow(method, params, None)
+        self.clone().follow(method, params, Position::default())
     }
 
     /// Watches a task; with `after`, from the event after that one on.
@@ -120,7 +148,15 @@ impl A2aClient {
         id: &TaskId,
         after: Option<String>,
     ) -> BoxStream<'static, Result<StreamResponse, ClientError>> {
-        self.clone().follow(self.subscribe_method(), json!({ "id": id }), after)
+        let position = Position { task: Some(id.clone()), last_event_id: after, ended: false };
+        self.clone().follow(self.subscribe_method(), json!({ "id": id }), position)
+    }
+
+    /// The task, if it has ended or waits for input; else the error that made us look.
+    async fn ended_task(&self, id: &TaskId, error: ClientError) -> Result<Task, ClientError> {
+        let task = self.get(id).await?;
+        let state = task.status.state;
+        if state.is_terminal() || state.is_interrupted() { Ok(task) } else { Err(error) }
     }
 
     fn subscribe_method(&self) -> &'static str {
@@ -162,11 +198,10 @@ impl A2aClient {
         self,
         method: &'static str,
         params: Value,
-        after: Option<String>,
+        mut position: Position,
     ) -> BoxStream<'static, Result<StreamResponse, ClientError>> {
         async_stream::try_stream! {
             let (mut method, mut params) = (method, params);
-            let mut position = Position { task: None, last_event_id: after, ended: false };
             let mut failures = 0;
             loop {
                 let response = send(self.post(method, params.clone(), position.last_event_id.as_deref()), &self.endpoint);
@@ -189,16 +224,21 @@ impl A2aClient {
                 if position.ended {
                     return;
                 }
-                let (Some(task), true) = (&position.task, is_passing(broken.as_ref())) else {
-                    match broken {
-                        Some(error) => Err(error)?,
-                        None => return,
-                    }
+                let passing = broken.as_ref().is_none_or(is_passing);
+                let broken = broken.unwrap_or_else(|| ClientError::Protocol("its stream ended too early".to_owned()));
+                let Some(task) = position.task.clone() else {
+                    Err(broken)?;
                     return;
                 };
                 failures += 1;
                 if failures > RECONNECTS {
-                    Err(broken.unwrap_or_else(|| ClientError::Protocol("the stream ended too early".to_owned())))?;
+                    Err(broken)?;
+                    return;
+                }
+                if !passing {
+                    // An agent that cannot be watched, or a task that ended while nobody watched.
+                    yield StreamResponse::Task(self.ended_task(&task, broken).await?);
+                    return;
                 }
                 tokio::time::sleep(Duration::from_millis(100) * 2_u32.pow(failures)).await;
                 (method, params) = (self.subscribe_method(), json!({ "id": task }));
@@ -209,6 +249,7 @@ impl A2aClient {
 }
 
 /// How far a stream was read.
+#[derive(Default)]
 struct Position {
     task: Option<TaskId>,
     last_event_id: Option<String>,
@@ -223,26 +264,32 @@ impl Position {
         let state = match item {
             StreamResponse::Task(task) => {
                 self.task = Some(task.id.clone());
-                Some(task.status.state)
+                task.status.state
             }
-            StreamResponse::StatusUpdate(event) => Some(event.status.state),
-            StreamResponse::ArtifactUpdate(_) => None,
-            StreamResponse::Message(_) => {
-                self.ended = true;
-                None
-            }
+            StreamResponse::StatusUpdate(event) => event.status.state,
+            StreamResponse::ArtifactUpdate(_) => return,
+            StreamResponse::Message(_) => TaskState::Completed,
         };
-        self.ended |= state.is_some_and(|state| state.is_terminal() || state.is_interrupted());
+        self.ended = state.is_terminal() || state.is_interrupted();
     }
 }
 
-/// True where trying again may help: the connection broke, or the stream ended before the task did.
-fn is_passing(broken: Option<&ClientError>) -> bool {
+/// True where trying again may help.
+fn is_passing(broken: &ClientError) -> bool {
     match broken {
-        None | Some(ClientError::Unreachable { .. }) => true,
-        Some(ClientError::Http { status, .. }) => *status >= 500,
-        Some(ClientError::Agent { .. } | ClientError::Protocol(_)) => false,
+        ClientError::Unreachable { .. } => true,
+        ClientError::Http { status, .. } => *status >= 500,
+        ClientError::Agent { .. } | ClientError::Elsewhere { .. } | ClientError::Protocol(_) => false,
     }
+}
+
+/// Scheme, host and port of a URL.
+fn origin(url: &str) -> Option<reqwest::Url> {
+    let mut url = reqwest::Url::parse(url).ok()?;
+    url.set_path("");
+    url.set_query(None);
+    url.set_fragment(None);
+    Some(url)
 }
 
 /// The events of a response with their ids. An answer that is no stream is an error of the agent.
@@ -263,7 +310,7 @@ fn items(
         while let Some(event) = events.next().await {
             let event = event.map_err(|error| match error {
                 eventsource_stream::EventStreamError::Transport(source) => {
-                    ClientError::Unreachable { url: endpoint.clone(), source }
+                    unreachable(&endpoint, source)
                 }
                 other => ClientError::Protocol(other.to_string()),
             })?;
@@ -304,6 +351,10 @@ fn choose_interface(card: &Value) -> Option<(String, Dialect)> {
         .or_else(|| of_version("0.3").or_else(old).map(|url| (url, Dialect::V03)))
 }
 
+fn unreachable(url: &str, source: reqwest::Error) -> ClientError {
+    ClientError::Unreachable { url: url.to_owned(), source: source.without_url() }
+}
+
 fn authorized(request: reqwest::RequestBuilder, token: Option<&str>) -> reqwest::RequestBuilder {
     match token {
         Some(token) => request.bearer_auth(token),
@@ -312,8 +363,7 @@ fn authorized(request: reqwest::RequestBuilder, token: Option<&str>) -> reqwest:
 }
 
 async fn send(request: reqwest::RequestBuilder, url: &str) -> Result<reqwest::Response, ClientError> {
-    let response =
-        request.send().await.map_err(|source| ClientError::Unreachable { url: url.to_owned(), source })?;
+    let response = request.send().await.map_err(|source| unreachable(url, source))?;
     let status = response.status();
     if status.is_success() {
         return Ok(response);
@@ -331,7 +381,7 @@ async fn read_json(response: reqwest::Response, url: &str) -> Result<Value, Clie
     let mut body = Vec::new();
     let mut chunks = response.bytes_stream();
     while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|source| ClientError::Unreachable { url: url.to_owned(), source })?;
+        let chunk = chunk.map_err(|source| unreachable(url, source))?;
         if body.len() + chunk.len() > MAX_ANSWER {
             return Err(ClientError::Protocol("it is too large".to_owned()));
         }

@@ -1,5 +1,5 @@
-//! What can go wrong on the wire: the nine errors of A2A and the five of JSON-RPC, each with its code and reason
-//! (specification §5.4, §9.5).
+//! What can go wrong on the wire: the nine errors of A2A, the five of JSON-RPC, and one of ours, each with its code and
+//! reason (specification §5.4, §9.5).
 
 use jsonrpsee::types::ErrorObjectOwned;
 use serde_json::{Value, json};
@@ -9,6 +9,9 @@ use crate::tasks::{StartError, TaskError};
 
 /// Versions that this agent speaks, newest first.
 pub const SUPPORTED_VERSIONS: [&str; 2] = ["1.0", "0.3"];
+
+/// Code of [`A2aError::Unavailable`]: a server error of JSON-RPC that A2A leaves free.
+pub(super) const UNAVAILABLE: i32 = -32000;
 
 /// An error as a peer sees it. `Display` is the public text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,6 +73,9 @@ pub enum A2aError {
     /// Our fault; the cause is in the log.
     #[error("Internal error")]
     Internal,
+    /// Not now; later perhaps. Goes with HTTP 503.
+    #[error("{0}")]
+    Unavailable(String),
 }
 
 impl A2aError {
@@ -95,6 +101,7 @@ impl A2aError {
             Self::MethodNotFound(_) => -32601,
             Self::InvalidParams { .. } => -32602,
             Self::Internal => -32603,
+            Self::Unavailable(_) => UNAVAILABLE,
         }
     }
 
@@ -114,7 +121,8 @@ impl A2aError {
             | Self::InvalidRequest(_)
             | Self::MethodNotFound(_)
             | Self::InvalidParams { .. }
-            | Self::Internal => None,
+            | Self::Internal
+            | Self::Unavailable(_) => None,
         }
     }
 
@@ -142,7 +150,8 @@ impl A2aError {
             | Self::InvalidRequest(_)
             | Self::MethodNotFound(_)
             | Self::InvalidParams { .. }
-            | Self::Internal => json!({}),
+            | Self::Internal
+            | Self::Unavailable(_) => json!({}),
         };
         self.reason().map(|reason| {
             json!([{
@@ -173,10 +182,10 @@ impl From<StartError> for A2aError {
     fn from(error: StartError) -> Self {
         match error {
             StartError::TaskNotFound(id) => Self::TaskNotFound(id),
-            StartError::TaskTerminal { .. }
-            | StartError::Busy(_)
-            | StartError::Overloaded
-            | StartError::Stopping => Self::UnsupportedOperation(error.to_string()),
+            StartError::TaskTerminal { .. } | StartError::Busy(_) => {
+                Self::UnsupportedOperation(error.to_string())
+            }
+            StartError::Overloaded | StartError::Stopping => Self::Unavailable(error.to_string()),
             StartError::ContextMismatch { .. } => Self::params("message.contextId", error.to_string()),
             StartError::IdempotencyMismatch => Self::params("Idempotency-Key", error.to_string()),
             StartError::Store(error) => internal(&error),
@@ -217,6 +226,7 @@ mod tests {
     #[case(A2aError::MethodNotFound(String::new()), -32601, None)]
     #[case(A2aError::params("id", "missing"), -32602, None)]
     #[case(A2aError::Internal, -32603, None)]
+    #[case(A2aError::Unavailable(String::new()), -32000, None)]
     fn codes_and_reasons(#[case] error: A2aError, #[case] code: i32, #[case] reason: Option<&str>) {
         let object = ErrorObjectOwned::from(error);
         assert_eq!(object.code(), code);

@@ -220,10 +220,14 @@ async fn cancel_v03(params: Value, runner: Arc<TaskRunner>, caller: Caller) -> R
 }
 
 /// A task on the wire, with the newest `history` messages.
-pub(super) fn task_value(mut task: Task, history: HistoryLength) -> Result<Value, A2aError> {
+fn task_value(mut task: Task, history: HistoryLength) -> Result<Value, A2aError> {
+    shorten_history(&mut task, history);
+    serde_json::to_value(task).map_err(|error| internal(&error))
+}
+
+pub(super) fn shorten_history(task: &mut Task, history: HistoryLength) {
     if let Some(length) = history {
         let surplus = task.history.len().saturating_sub(length);
         task.history.drain(..surplus);
     }
-    serde_json::to_value(task).map_err(|error| internal(&error))
 }

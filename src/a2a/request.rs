@@ -1,7 +1,7 @@
 //! What a peer asks for, read once at the edge: the envelope, the version, the parameters.
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::errors::A2aError;
@@ -82,6 +82,7 @@ pub(super) struct SendMessageConfiguration {
     #[serde(default)]
     accepted_output_modes: Vec<String>,
     task_push_notification_config: Option<Value>,
+    #[serde(default, deserialize_with = "integer")]
     history_length: Option<i64>,
     #[serde(default)]
     pub(super) return_immediately: bool,
@@ -92,7 +93,22 @@ pub(super) struct SendMessageConfiguration {
 #[serde(rename_all = "camelCase")]
 pub(super) struct TaskRequest {
     pub(super) id: TaskId,
+    #[serde(default, deserialize_with = "integer")]
     history_length: Option<i64>,
+}
+
+/// ProtoJSON lets a sender write an integer as a string.
+fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "an integer is needed")]
+    enum Integer {
+        Number(i64),
+        Text(String),
+    }
+    match Integer::deserialize(deserializer)? {
+        Integer::Number(number) => Ok(Some(number)),
+        Integer::Text(text) => text.parse().map(Some).map_err(D::Error::custom),
+    }
 }
 
 /// How much of the history is wanted.
@@ -287,7 +303,7 @@ mod tests {
     fn what_protojson_allows_is_understood() {
         let params = json!({
             "message": { "message_id": "m", "role": 1, "parts": [{ "text": "x", "metadata": null }], "extensions": null },
-            "configuration": { "return_immediately": true, "history_length": 3 },
+            "configuration": { "return_immediately": true, "history_length": "3" },
         });
         let request = SendMessageRequest::read(params, Dialect::V1).unwrap();
         assert_eq!(request.message.message_id, "m");

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jsonrpsee::types::ErrorObjectOwned;
 use serde_json::{Value, json};
 
-use super::errors::A2aError;
+use super::errors::{A2aError, UNAVAILABLE};
 use super::methods::{Caller, Methods, STREAMING};
 use super::request::{Dialect, Envelope, dialect_of, read_envelope};
 use super::sse;
@@ -35,6 +35,8 @@ pub fn router(runner: TaskRunner, card: PublishedCard) -> Router {
     let state = AppState { methods: Methods::new(runner.clone()), runner, card };
     Router::new()
         .route("/", post(post_rpc))
+        // Clients that append a slash to a URL that ends in one.
+        .route("//", post(post_rpc))
         .route("/.well-known/agent-card.json", get(get_card))
         .route("/.well-known/agent.json", get(get_card))
         .route("/health", get(get_health))
@@ -74,6 +76,11 @@ async fn post_rpc(State(state): State<AppState>, request: Request) -> Response {
     let id = envelope.id.clone();
     match answer(&state, envelope, &parts).await {
         Ok(response) => response,
+        Err(error) if error.code() == UNAVAILABLE => {
+            let mut response = error_response(StatusCode::SERVICE_UNAVAILABLE, &id, error);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            response
+        }
         Err(error) => error_response(StatusCode::OK, &id, error),
     }
 }

@@ -14,7 +14,7 @@ use http::header::CACHE_CONTROL;
 use serde_json::{Value, json};
 
 use super::errors::{A2aError, internal};
-use super::methods::{Caller, start};
+use super::methods::{Caller, shorten_history, start};
 use super::request::{Dialect, Envelope, SendMessageRequest, TaskRequest};
 use super::types::{
     ContextId, Message, StreamResponse, TaskArtifactUpdateEvent, TaskId, TaskState, TaskStatus,
@@ -36,7 +36,10 @@ pub(super) async fn serve(
     let (subscription, snapshot) = match envelope.method.as_str() {
         "SendStreamingMessage" | "message/stream" => {
             let request = SendMessageRequest::read(envelope.params, dialect)?;
-            (start(request, runner, caller, dialect).await?, true)
+            let history = request.history_length()?;
+            let mut subscription = start(request, runner, caller, dialect).await?;
+            shorten_history(&mut subscription.task, history);
+            (subscription, true)
         }
         _ => subscribe(envelope.params, dialect, runner, &caller).await?,
     };

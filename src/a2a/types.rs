@@ -15,7 +15,7 @@ pub type Metadata = Map<String, Value>;
 macro_rules! id_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(pub String);
 
@@ -225,7 +225,8 @@ pub struct TaskStatus {
     /// What the agent says about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
-    /// When: RFC 3339, UTC, milliseconds (`2026-11-24T09:00:00.000Z`).
+    /// When: RFC 3339, UTC, milliseconds (`2026-11-24T09:00:00.000Z`). A peer that does not say means now.
+    #[serde(default = "Timestamp::now")]
     pub timestamp: Timestamp,
 }
 
@@ -257,7 +258,8 @@ pub struct Artifact {
 pub struct Task {
     /// Made by the server.
     pub id: TaskId,
-    /// The conversation.
+    /// The conversation. Ours always have one; a peer's may not.
+    #[serde(default)]
     pub context_id: ContextId,
     /// Where it stands.
     pub status: TaskStatus,

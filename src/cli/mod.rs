@@ -5,22 +5,54 @@ mod bundle;
 mod card;
 mod demo;
 mod diagnose;
+mod logging;
 mod serve;
+mod terminal;
+mod transcript;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::config::LogArgs;
+
 /// Finds out why a Kubernetes workload is broken, with evidence, without a language model.
 ///
 /// Peer agents call `drydock serve` over A2A; people run `drydock diagnose` in a terminal. Nothing is ever changed in
-/// a cluster. Start with `drydock demo`.
+/// a cluster.
 #[derive(Debug, Parser)]
-#[command(name = "drydock", version, propagate_version = true)]
+#[command(
+    name = "drydock",
+    version,
+    propagate_version = true,
+    after_help = "Start with `drydock demo`: it needs no cluster.",
+    after_long_help = EXAMPLES
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    logs: LogArgs,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  drydock demo                                  a broken shop, an agent and a peer that asks it; no cluster needed
+  drydock diagnose                              root causes in the current kubeconfig context
+  drydock diagnose deploy/web -n shop           why is this one broken?
+  drydock diagnose --bundle DIR -o json         of a recorded cluster, for programs
+  drydock serve                                 the agent on http://127.0.0.1:9000, for other agents
+  drydock ask http://127.0.0.1:9000 \"Why is checkout down?\"
+
+Exit codes:
+  0   fine
+  1   findings (diagnose), or a task that did not complete (ask)
+  2   could not do it, or could not tell
+  64  wrong usage
+
+Environment:
+  Every option that shows [env: …] can be set there. KUBECONFIG says where clusters are found, NO_COLOR switches
+  colours off.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -39,7 +71,7 @@ enum Command {
 pub enum Exit {
     /// Fine.
     Fine = 0,
-    /// Findings (`diagnose`), or a failed task (`ask`).
+    /// Findings (`diagnose`), or a task that did not complete (`ask`).
     Findings = 1,
     /// Could not do it.
     Failed = 2,
@@ -63,6 +95,10 @@ pub fn main() -> ExitCode {
             return exit.into();
         }
     };
+    if let Err(problem) = logging::start(&cli.logs, default_filter(&cli.command)) {
+        eprintln!("drydock: {problem}");
+        return Exit::Usage.into();
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -72,9 +108,21 @@ pub fn main() -> ExitCode {
     };
     match runtime.block_on(run(cli.command)) {
         Ok(exit) => exit.into(),
+        Err(error) if terminal::is_broken_pipe(&error) => Exit::Failed.into(),
         Err(error) => {
-            eprintln!("drydock: {error:#}");
+            eprintln!("drydock: {}", terminal::sanitized(&format!("{error:#}")));
             Exit::Failed.into()
+        }
+    }
+}
+
+/// Servers tell what they do; commands whose result is on stdout stay quiet. The Kubernetes client logs what it also
+/// answers, and we say what it means.
+fn default_filter(command: &Command) -> &'static str {
+    match command {
+        Command::Serve(_) => "drydock=info,kube_client=off,rustls_platform_verifier=off,warn",
+        Command::Demo(_) | Command::Diagnose(_) | Command::Ask(_) | Command::Bundle(_) | Command::Card(_) => {
+            "drydock=warn,kube_client=off,rustls_platform_verifier=off,error"
         }
     }
 }
@@ -87,5 +135,17 @@ async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Ask(args) => ask::run(args).await,
         Command::Bundle(command) => bundle::run(command).await,
         Command::Card(command) => card::run(command).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
     }
 }

@@ -1,13 +1,139 @@
 //! `drydock serve`.
 
+use std::future::pending;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context;
 use clap::Args;
+use tokio::net::TcpListener;
 
 use super::Exit;
+use super::terminal::{BOLD, print, styled};
+use crate::app::{App, Settings, Storage};
+use crate::cluster::Cluster;
+use crate::config::{ClusterArgs, ServerArgs, default_data_dir};
+use crate::tasks::RunnerLimits;
 
-/// Serves the agent over A2A.
+/// Serves the agent, so that other agents can ask it over A2A
+///
+/// Speaks A2A 1.0 and 0.3 on the same address. Tasks are kept in a folder: they outlive connections and restarts, and a
+/// process that was killed takes its unfinished tasks up at the next start.
 #[derive(Debug, Args)]
-pub(super) struct ServeArgs {}
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Folder for tasks [default: $XDG_DATA_HOME/drydock or ~/.local/share/drydock]
+    #[arg(long, value_name = "DIR", env = "DRYDOCK_DATA")]
+    data: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  drydock serve                                   the current kubeconfig context, or the cluster it runs in
+  drydock serve --bundle ./recorded --port 9100   a recorded cluster
+  drydock serve --host 0.0.0.0 --allow-unauthenticated --public-url https://drydock.example.com
+
+  curl http://127.0.0.1:9000/.well-known/agent-card.json
+  drydock ask http://127.0.0.1:9000 \"Why is checkout down?\"
+
+Signals:
+  SIGINT and SIGTERM stop it: no new tasks, running ones get five seconds, what is left is taken up at the next start.
+
+Exit codes:
+  0 stopped on request · 2 could not start (port taken, cluster unreachable, folder in use) · 64 wrong usage";
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
-    anyhow::bail!("drydock serve is being built ({args:?})")
+    args.server.check_exposure()?;
+    let folder = args.data.clone().or_else(default_data_dir);
+    let folder = folder.context("where is the folder for tasks? There is no HOME: say --data DIR")?;
+    let stop = stop_signal().context("signals cannot be received")?;
+    let cluster = Cluster::open(&args.cluster.source()).await?;
+    let listener = listen((args.server.host, args.server.port).into()).await?;
+    let address = listener.local_addr()?;
+    let url = args.server.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let settings = Settings {
+        storage: Storage::Folder(folder.clone()),
+        card: args.server.card.clone(),
+        url: url.clone(),
+        limits: limits(&args.server),
+        budget: args.server.budget(),
+    };
+    let announcement = announcement(&cluster.info.name, address, &url, &folder);
+    let app = App::build(settings, cluster).await?;
+    if args.server.public_url.is_none() && address.ip().is_unspecified() {
+        tracing::warn!("the agent card says {url}, which other machines cannot reach: set --public-url");
+    }
+    print(&announcement)?;
+    app.serve(listener, stop).await?;
+    Ok(Exit::Fine)
+}
+
+fn limits(args: &ServerArgs) -> RunnerLimits {
+    RunnerLimits { max_concurrent: args.max_concurrent_tasks, ..RunnerLimits::default() }
+}
+
+fn announcement(cluster: &str, address: SocketAddr, url: &str, folder: &std::path::Path) -> String {
+    let base = url.trim_end_matches('/');
+    let local = match address.ip().is_unspecified() {
+        true => format!("http://127.0.0.1:{}", address.port()),
+        false => format!("http://{address}"),
+    };
+    format!(
+        "{title} the agent of {cluster}\n\
+         \n  listening on  http://{address}/  (A2A 1.0 and 0.3, JSON-RPC)\
+         \n  agent card    {base}/.well-known/agent-card.json\
+         \n  tasks         {folder}\
+         \n\
+         \n  try           drydock ask {local} \"Is anything wrong in my cluster?\"\n\n",
+        title = styled(BOLD, "drydock serves"),
+        folder = folder.display(),
+    )
+}
+
+/// Listens, or says what to do about it.
+pub(super) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => anyhow::anyhow!(
+            "port {} of {} is taken: stop what listens there, or choose another with --port (0 picks a free one)",
+            address.port(),
+            address.ip()
+        ),
+        _ => anyhow::anyhow!("cannot listen on {address}: {error}"),
+    })
+}
+
+/// Ends with the first signal that asks the process to stop. From then on a second one stops it at once.
+#[cfg(unix)]
+pub(super) fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut next = async move || {
+        tokio::select! {
+            Some(()) = interrupt.recv() => {}
+            Some(()) = terminate.recv() => {}
+            else => pending().await,
+        }
+    };
+    Ok(async move {
+        next().await;
+        tokio::spawn(async move {
+            next().await;
+            std::process::exit(i32::from(Exit::Failed as u8));
+        });
+    })
+}
+
+/// Ends with the first signal that asks the process to stop.
+#[cfg(not(unix))]
+pub(super) fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            pending().await
+        }
+    })
 }

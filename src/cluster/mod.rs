@@ -3,14 +3,28 @@
 //! There is no trait: everything goes through [`kube::Client`], and a bundle is a tower service that speaks the
 //! Kubernetes API, so one code path is tested, demonstrated and shipped.
 
+mod age;
 mod bundle;
+mod capture;
+mod connect;
+mod discovery;
+mod kind;
+mod pod_status;
 mod reader;
 pub mod redact;
+mod request;
 mod snapshot;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-pub use bundle::{Bundle, BundleApi, BundleResponse, Damaged, Kind};
+use tokio::sync::Semaphore;
+
+pub use age::age;
+pub use bundle::{Bundle, BundleApi, BundleResponse, Damaged, serve_bundle};
+pub use capture::{CaptureError, CaptureLimits, Captured, capture};
+pub use kind::Kind;
+pub use pod_status::{PodStatus, pod_status};
 pub use reader::{ListQuery, LogQuery, Page};
 pub use snapshot::{Progress, SnapshotLimits, diagnose};
 
@@ -32,6 +46,28 @@ pub struct Cluster {
     pub client: kube::Client,
     /// What is known of it without asking.
     pub info: ClusterInfo,
+    discovery: Arc<discovery::Cache>,
+    bundle: Option<Arc<Bundle>>,
+    /// The right to hold a snapshot: each may be as large as the cluster.
+    snapshots: Arc<Semaphore>,
+}
+
+/// Snapshots that may be in memory at the same time; further diagnoses wait.
+const SNAPSHOTS_AT_ONCE: usize = 4;
+
+impl Cluster {
+    /// A cluster that this client speaks to.
+    pub fn new(client: kube::Client, info: ClusterInfo) -> Self {
+        let snapshots = Arc::new(Semaphore::new(SNAPSHOTS_AT_ONCE));
+        Self { client, info, discovery: Arc::default(), bundle: None, snapshots }
+    }
+
+    /// A recorded cluster.
+    pub fn from_bundle(bundle: Bundle) -> Self {
+        let bundle = Arc::new(bundle);
+        let client = kube::Client::new(BundleApi::new(Arc::clone(&bundle)), "default");
+        Self { bundle: Some(Arc::clone(&bundle)), ..Self::new(client, bundle.info().clone()) }
+    }
 }
 
 /// What a cluster is called and where it comes from.
@@ -59,13 +95,10 @@ pub enum ClusterError {
     /// The request itself is wrong (a selector, a parameter).
     #[error("{0}")]
     Invalid(String),
-    /// No answer, TLS or authentication trouble, or an answer that is not Kubernetes'.
-    #[error("{message}")]
-    Unreachable {
-        /// What to tell the caller, with what to do next.
-        message: String,
-        /// The cause, for the log.
-        #[source]
-        source: Option<Box<dyn std::error::Error + Send + Sync>>,
-    },
+    /// The continue token is too old: the list has to be read again from the start.
+    #[error("{0}")]
+    Expired(String),
+    /// No answer, TLS or authentication trouble, or an answer that is not Kubernetes'. The cause is in the log.
+    #[error("{0}")]
+    Unreachable(String),
 }

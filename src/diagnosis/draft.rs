@@ -134,6 +134,15 @@ pub(crate) fn field(object: Object<'_>, pointer: &str) -> Option<Evidence> {
     })
 }
 
+/// What a condition says: its message, or its status where it has none.
+pub(crate) fn condition(object: Object<'_>, of_type: &str) -> Option<Evidence> {
+    let conditions = object.value().pointer("/status/conditions")?.as_array()?;
+    let index = conditions.iter().position(|condition| condition["type"] == of_type)?;
+    let has_message = conditions[index]["message"].as_str().is_some_and(|message| !message.is_empty());
+    let member = if has_message { "message" } else { "status" };
+    field(object, &format!("/status/conditions/{index}/{member}"))
+}
+
 /// An event, with its exact text.
 pub(crate) fn event(event: &KubeEvent<'_>) -> Evidence {
     let involved = event.involved();

@@ -3,11 +3,12 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::a2a::types::{Message, TaskState, Timestamp};
+use crate::a2a::types::{Message, Task, TaskState, Timestamp};
 
 use super::event::{LogEntry, StoredEntry, TaskEvent};
 use super::executor::ExecutionRequest;
@@ -15,6 +16,9 @@ use super::runner::Inner;
 use super::state;
 use super::store::{StoredTask, TaskStoreError};
 use super::subscription::is_settled;
+
+/// Events in one transaction at most.
+const GROUP: usize = 64;
 
 pub(super) struct Execution {
     pub(super) inner: Arc<Inner>,
@@ -56,17 +60,12 @@ impl Execution {
         let inner = Arc::clone(&self.inner);
         let _slot = tokio::select! {
             biased;
-            () = inner.abandon.cancelled() => return Err(Left::Abandoned),
-            () = self.cancellation.cancelled() => return self.commit(canceled(), news).await,
+            () = inner.abandon.cancelled() => return self.abandon(news).await,
+            () = self.cancellation.cancelled() => return self.commit(vec![canceled()], news).await,
             slot = inner.slots.acquire() => slot,
         };
         inner.store.begin_attempt(&self.stored.task.id).await.map_err(Left::Store)?;
-        let mut events = inner.executor.execute(ExecutionRequest {
-            owner: self.stored.owner.clone(),
-            task: self.stored.task.clone(),
-            message: self.message.clone(),
-            cancellation: self.cancellation.clone(),
-        });
+        let mut events = self.events();
         let cancellation = self.cancellation.clone();
         let grace_is_over = async {
             cancellation.cancelled().await;
@@ -76,13 +75,48 @@ impl Execution {
         while !is_settled(self.stored.task.status.state) {
             let event = tokio::select! {
                 biased;
-                () = inner.abandon.cancelled() => return Err(Left::Abandoned),
+                () = inner.abandon.cancelled() => return self.abandon(news).await,
                 () = &mut grace_is_over => canceled(),
-                event = AssertUnwindSafe(events.next()).catch_unwind() => self.event_or_end(event),
+                event = next_of(&mut events) => self.event_or_end(event),
             };
-            self.commit(event, news).await?;
+            let group = self.with_what_is_ready(event, &mut events);
+            self.commit(group, news).await?;
         }
         Ok(())
+    }
+
+    /// Chunks that are there already share a transaction. Anything else is shown at once.
+    fn with_what_is_ready(
+        &self,
+        first: TaskEvent,
+        events: &mut BoxStream<'static, TaskEvent>,
+    ) -> Vec<TaskEvent> {
+        let mut group = vec![first];
+        while group.len() < GROUP && matches!(group.last(), Some(TaskEvent::Artifact { .. })) {
+            let Some(event) = next_of(events).now_or_never() else { break };
+            group.push(self.event_or_end(event));
+        }
+        group
+    }
+
+    /// What the executor does, begun when first polled, so that a panic at the beginning is caught like a later one.
+    fn events(&self) -> BoxStream<'static, TaskEvent> {
+        let executor = Arc::clone(&self.inner.executor);
+        let request = ExecutionRequest {
+            owner: self.stored.owner.clone(),
+            task: self.stored.task.clone(),
+            message: self.message.clone(),
+            cancellation: self.cancellation.clone(),
+        };
+        stream::once(async move { executor.execute(request) }).flatten().fuse().boxed()
+    }
+
+    /// The process stops. What its client does not want any more is not for the next one to take up.
+    async fn abandon(&mut self, news: &watch::Sender<u64>) -> Result<(), Left> {
+        if self.cancellation.is_cancelled() {
+            return self.commit(vec![canceled()], news).await;
+        }
+        Err(Left::Abandoned)
     }
 
     /// The executor's event, or what it means that there is none.
@@ -101,36 +135,50 @@ impl Execution {
         }
     }
 
-    /// Stores an event, then announces it. An illegal one fails the task.
-    async fn commit(&mut self, event: TaskEvent, news: &watch::Sender<u64>) -> Result<(), Left> {
-        let mut next = self.next(event);
-        let task = match state::apply(Some(self.stored.task.clone()), &next) {
-            Ok(task) => task,
-            Err(illegal) => {
-                tracing::error!(task.id = %self.stored.task.id, %illegal, "bug: the executor sent an illegal event");
-                next = self.next(failed("the agent stopped because of an internal error"));
-                match state::apply(Some(self.stored.task.clone()), &next) {
-                    Ok(task) => task,
-                    Err(_) => return Ok(()),
-                }
-            }
-        };
+    /// Stores events, then announces them. An illegal one fails the task.
+    async fn commit(&mut self, events: Vec<TaskEvent>, news: &watch::Sender<u64>) -> Result<(), Left> {
+        let (entries, task) = self.entries(events);
         let (id, after) = (self.stored.task.id.clone(), self.stored.sequence);
-        self.inner.store.append(&id, after, std::slice::from_ref(&next), &task).await.map_err(Left::Store)?;
-        self.stored.sequence = next.sequence;
+        self.inner.store.append(&id, after, &entries, &task).await.map_err(Left::Store)?;
+        self.stored.sequence += entries.len() as u64;
         self.stored.task = task;
         if is_settled(self.stored.task.status.state) {
             self.inner.release(&id, self.ticket);
         }
-        news.send_replace(next.sequence);
+        news.send_replace(self.stored.sequence);
         Ok(())
     }
 
-    fn next(&self, event: TaskEvent) -> StoredEntry {
+    /// Events as the entries that follow, up to one after which the task is not worked on; and the task after them.
+    fn entries(&self, events: Vec<TaskEvent>) -> (Vec<StoredEntry>, Task) {
+        let mut entries = Vec::with_capacity(events.len());
+        let mut task = self.stored.task.clone();
+        for event in events {
+            if is_settled(task.status.state) {
+                break;
+            }
+            let before = task.clone();
+            let mut entry = self.entry(entries.len(), event);
+            task = state::apply(Some(task), &entry).unwrap_or_else(|illegal| {
+                tracing::error!(task.id = %before.id, %illegal, "bug: the executor sent an illegal event");
+                entry = self.entry(entries.len(), failed("the agent stopped because of an internal error"));
+                state::apply(Some(before.clone()), &entry).unwrap_or(before)
+            });
+            entries.push(entry);
+        }
+        (entries, task)
+    }
+
+    fn entry(&self, offset: usize, event: TaskEvent) -> StoredEntry {
         StoredEntry {
-            sequence: self.stored.sequence + 1,
+            sequence: self.stored.sequence + offset as u64 + 1,
             at: Timestamp::now(),
             entry: LogEntry::Update(event),
         }
     }
+}
+
+/// The next event; a panic of the executor comes back as an error.
+async fn next_of(events: &mut BoxStream<'static, TaskEvent>) -> std::thread::Result<Option<TaskEvent>> {
+    AssertUnwindSafe(events.next()).catch_unwind().await
 }

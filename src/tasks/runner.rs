@@ -194,14 +194,20 @@ impl TaskRunner {
     }
 
     /// Takes a message: begins a task, or continues the one it names. Returns as soon as that is stored.
+    ///
+    /// A caller that stops waiting changes nothing: what is stored is also executed.
     pub async fn start(&self, owner: &Owner, new: NewMessage) -> Result<Subscription, StartError> {
         if self.inner.tracker.is_closed() {
             return Err(StartError::Stopping);
         }
-        match new.message.task_id.clone() {
-            None => self.begin(owner, new).await,
-            Some(id) => self.continue_task(owner, &id, new).await,
-        }
+        let (this, owner) = (self.clone(), owner.clone());
+        let started = self.inner.tracker.spawn(async move {
+            match new.message.task_id.clone() {
+                None => this.begin(&owner, new).await,
+                Some(id) => this.continue_task(&owner, &id, new).await,
+            }
+        });
+        started.await.unwrap_or_else(|error| Err(StartError::Store(broken(error))))
     }
 
     async fn begin(&self, owner: &Owner, new: NewMessage) -> Result<Subscription, StartError> {
@@ -212,7 +218,7 @@ impl TaskRunner {
             .idempotency_key
             .as_ref()
             .map(|key| IdempotencyKey { key: key.clone(), request: digest(&new) });
-        let claim = self.claim(&task.id).map_err(|_| StartError::Overloaded)?;
+        let claim = self.claim(&task.id).map_err(|taken| taken.refuse(&task.id))?;
         let first = StoredEntry { sequence: 1, at, entry: LogEntry::Created(task.clone()) };
         let created = self.inner.store.create(owner, &first, &task, key.as_ref()).await;
         if let Created::Existing { task_id, request } = created.map_err(StartError::Store)? {
@@ -244,12 +250,13 @@ impl TaskRunner {
         if mine.task.status.state.is_terminal() {
             return Err(ended(mine.task.status.state));
         }
-        let claim = self.claim(id).map_err(|_| StartError::Busy(id.clone()))?;
+        let claim = self.claim(id).map_err(|taken| taken.refuse(id))?;
         let now = self.load(owner, id).await.map_err(StartError::Store)?.ok_or_else(not_found)?;
+        let state = now.task.status.state;
         let message = Message { context_id: Some(now.task.context_id.clone()), ..new.message };
         match self.append(now, LogEntry::Received(message.clone())).await {
             Ok(stored) => Ok(self.spawn(claim, stored, message)),
-            Err(AppendError::Illegal(state::IllegalEvent::Terminal)) => Err(ended(mine.task.status.state)),
+            Err(AppendError::Illegal(state::IllegalEvent::Terminal)) => Err(ended(state)),
             Err(AppendError::Illegal(_)) => Err(StartError::Busy(id.clone())),
             Err(AppendError::Store(error)) => Err(StartError::Store(error)),
         }
@@ -271,40 +278,53 @@ impl TaskRunner {
         let news = self.inner.live().get(id).map(|live| live.news.clone());
         let stored = self.load_or_not_found(owner, id).await?;
         let sequence = after.unwrap_or(stored.sequence).min(stored.sequence);
-        Ok(self.subscription(stored.task, sequence, news))
+        Ok(self.subscription(stored.task, sequence, stored.sequence, news))
     }
 
     /// Ends a task as canceled and returns it.
     pub async fn cancel(&self, owner: &Owner, id: &TaskId) -> Result<Task, TaskError> {
-        let mut stored = self.load_or_not_found(owner, id).await?;
-        let not_cancelable = |state| TaskError::NotCancelable { id: id.clone(), state };
-        if stored.task.status.state.is_terminal() {
-            return Err(not_cancelable(stored.task.status.state));
-        }
-        if let Ok(claim) = self.claim(id) {
-            // It waits for its client: nothing runs that could be told.
-            stored = self.load_or_not_found(owner, id).await?;
-            let entry = LogEntry::Update(super::execution::canceled());
-            let canceled = self.append(stored, entry).await;
-            drop(claim);
-            return match canceled {
-                Ok(stored) => Ok(stored.task),
-                Err(AppendError::Store(error)) => Err(TaskError::Store(error)),
-                Err(AppendError::Illegal(_)) => {
-                    Err(not_cancelable(self.load_or_not_found(owner, id).await?.task.status.state))
+        let (this, owner, id) = (self.clone(), owner.clone(), id.clone());
+        let canceled = self.inner.tracker.spawn(async move { this.cancel_to_the_end(&owner, &id).await });
+        canceled.await.unwrap_or_else(|error| Err(TaskError::Store(broken(error))))
+    }
+
+    async fn cancel_to_the_end(&self, owner: &Owner, id: &TaskId) -> Result<Task, TaskError> {
+        let mut waited = false;
+        loop {
+            let stored = self.load_or_not_found(owner, id).await?;
+            match stored.task.status.state {
+                TaskState::Canceled if waited => return Ok(stored.task),
+                state if state.is_terminal() => {
+                    return Err(TaskError::NotCancelable { id: id.clone(), state });
                 }
-            };
+                _ => {}
+            }
+            match self.claim_unbounded(id) {
+                Ok(claim) => return self.cancel_idle(owner, &claim).await,
+                Err(_) => waited |= self.cancel_running(id).await,
+            }
         }
+    }
+
+    /// Cancels a task that nobody works on.
+    async fn cancel_idle(&self, owner: &Owner, claim: &Claim) -> Result<Task, TaskError> {
+        // What was read before the claim may be old.
+        let stored = self.load_or_not_found(owner, &claim.id).await?;
+        let state = stored.task.status.state;
+        match self.append(stored, LogEntry::Update(super::execution::canceled())).await {
+            Ok(stored) => Ok(stored.task),
+            Err(AppendError::Store(error)) => Err(TaskError::Store(error)),
+            Err(AppendError::Illegal(_)) => Err(TaskError::NotCancelable { id: claim.id.clone(), state }),
+        }
+    }
+
+    /// Tells an execution to end and waits until it has. False where there is none any more.
+    async fn cancel_running(&self, id: &TaskId) -> bool {
         let live = self.inner.live().get(id).cloned();
-        if let Some(mut live) = live {
-            live.cancellation.cancel();
-            while live.news.changed().await.is_ok() {}
-        }
-        let task = self.load_or_not_found(owner, id).await?.task;
-        match task.status.state {
-            TaskState::Canceled => Ok(task),
-            state => Err(not_cancelable(state)),
-        }
+        let Some(mut live) = live else { return false };
+        live.cancellation.cancel();
+        while live.news.changed().await.is_ok() {}
+        true
     }
 
     /// Takes up what an earlier process left unfinished. To be called once, before requests are served.
@@ -375,7 +395,7 @@ impl TaskRunner {
     fn claim(&self, id: &TaskId) -> Result<Claim, Taken> {
         let limits = &self.inner.limits;
         if self.active() >= limits.max_concurrent.saturating_add(limits.max_waiting) {
-            return Err(Taken);
+            return Err(Taken::Full);
         }
         self.claim_unbounded(id)
     }
@@ -385,7 +405,7 @@ impl TaskRunner {
         let cancellation = CancellationToken::new();
         let ticket = self.inner.tickets.fetch_add(1, Ordering::Relaxed);
         match self.inner.live().entry(id.clone()) {
-            Entry::Occupied(_) => return Err(Taken),
+            Entry::Occupied(_) => return Err(Taken::Busy),
             Entry::Vacant(free) => {
                 free.insert(Live { ticket, cancellation: cancellation.clone(), news: receiver });
             }
@@ -395,8 +415,8 @@ impl TaskRunner {
 
     /// Executes on a task of its own, which no request owns.
     fn spawn(&self, claim: Claim, stored: StoredTask, message: Message) -> Subscription {
-        let subscription =
-            self.subscription(stored.task.clone(), stored.sequence, Some(claim.news.subscribe()));
+        let news = Some(claim.news.subscribe());
+        let subscription = self.subscription(stored.task.clone(), stored.sequence, stored.sequence, news);
         let execution = Execution {
             inner: Arc::clone(&self.inner),
             ticket: claim.ticket,
@@ -408,15 +428,40 @@ impl TaskRunner {
         subscription
     }
 
-    fn subscription(&self, task: Task, sequence: u64, news: Option<watch::Receiver<u64>>) -> Subscription {
+    fn subscription(
+        &self,
+        task: Task,
+        sequence: u64,
+        stored_until: u64,
+        news: Option<watch::Receiver<u64>>,
+    ) -> Subscription {
         let store = Arc::clone(&self.inner.store);
-        let events = entries_after(Arc::clone(&store), task.id.clone(), sequence, news);
-        Subscription { task, sequence, events, store }
+        let events = entries_after(Arc::clone(&store), task.id.clone(), sequence, stored_until, news.clone());
+        Subscription { task, sequence, events, store, news }
     }
 }
 
-/// The task is worked on by someone else, or there are too many.
-struct Taken;
+/// Why the right to work on a task is not given.
+enum Taken {
+    /// Someone has it.
+    Busy,
+    /// Too many are given already.
+    Full,
+}
+
+impl Taken {
+    fn refuse(self, id: &TaskId) -> StartError {
+        match self {
+            Self::Busy => StartError::Busy(id.clone()),
+            Self::Full => StartError::Overloaded,
+        }
+    }
+}
+
+/// A task of ours panicked, or the runtime ends.
+fn broken(error: tokio::task::JoinError) -> TaskStoreError {
+    TaskStoreError::Unavailable(Box::new(error))
+}
 
 enum AppendError {
     Illegal(state::IllegalEvent),

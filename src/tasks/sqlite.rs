@@ -4,7 +4,7 @@
 //! `synchronous = NORMAL`: a killed process loses nothing that was acknowledged; a power cut may lose the last commits,
 //! never the consistency of the file. A lock file keeps a second process from working on the same tasks.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use crate::a2a::types::{Task, TaskId};
 use super::event::{LogEntry, Owner, StoredEntry, TaskEvent};
 use super::state;
 use super::store::{Created, IdempotencyKey, StoredTask, TaskStore, TaskStoreError};
+use super::subscription::is_settled;
 
 /// Writes that may wait for the writer; further callers wait to hand theirs over.
 const QUEUE: usize = 1024;
@@ -57,6 +58,7 @@ enum WriteKind {
         after: u64,
         entries: Vec<EntryRow>,
         state: String,
+        settled: bool,
         snapshot: Option<String>,
     },
     BeginAttempt {
@@ -83,7 +85,8 @@ impl SqliteTaskStore {
     /// Opens the file, or makes it.
     ///
     /// # Errors
-    /// [`TaskStoreError::Unavailable`] where another process works on it, or it cannot be opened.
+    /// [`TaskStoreError::InUse`] where another process works on it, [`TaskStoreError::Unavailable`] where it cannot be
+    /// opened.
     pub async fn open(path: &Path) -> Result<Self, TaskStoreError> {
         let lock = lock(path)?;
         let options = SqliteConnectOptions::new()
@@ -113,9 +116,9 @@ fn lock(path: &Path) -> Result<File, TaskStoreError> {
     name.push(".lock");
     let name = PathBuf::from(name);
     let file = File::create(&name).map_err(unavailable)?;
-    file.try_lock().map_err(|error| {
-        let what = format!("{} is held by another drydock: {error}", name.display());
-        TaskStoreError::Unavailable(what.into())
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => TaskStoreError::InUse(path.display().to_string()),
+        TryLockError::Error(error) => unavailable(error),
     })?;
     Ok(file)
 }
@@ -186,6 +189,7 @@ impl TaskStore for SqliteTaskStore {
             after,
             entries: entries.iter().map(row_of).collect::<Result<_, _>>()?,
             state: state_name(task)?,
+            settled: is_settled(task.status.state),
             snapshot: snapshot.map_err(unavailable)?,
         };
         self.write(kind).await.map(|_| ())
@@ -344,13 +348,14 @@ async fn create(connection: &mut SqliteConnection, kind: &WriteKind) -> WriteRes
 }
 
 async fn append(connection: &mut SqliteConnection, kind: &WriteKind) -> WriteResult {
-    let WriteKind::Append { id, after, entries, state, snapshot } = kind else {
+    let WriteKind::Append { id, after, entries, state, settled, snapshot } = kind else {
         return Ok(Ok(Written::Done));
     };
     let Some(last) = entries.last() else { return Ok(Ok(Written::Done)) };
     let updated = sqlx::query(
         "UPDATE tasks SET state = ?1, last_sequence = ?2, snapshot = COALESCE(?3, snapshot), \
-         snapshot_sequence = CASE WHEN ?3 IS NULL THEN snapshot_sequence ELSE ?2 END \
+         snapshot_sequence = CASE WHEN ?3 IS NULL THEN snapshot_sequence ELSE ?2 END, \
+         attempts = CASE WHEN ?6 THEN 0 ELSE attempts END \
          WHERE id = ?4 AND last_sequence = ?5",
     )
     .bind(state)
@@ -358,6 +363,7 @@ async fn append(connection: &mut SqliteConnection, kind: &WriteKind) -> WriteRes
     .bind(snapshot)
     .bind(id.as_str())
     .bind(number(*after))
+    .bind(settled)
     .execute(&mut *connection)
     .await?;
     if updated.rows_affected() == 0 {

@@ -15,7 +15,7 @@ pub struct StoredTask {
     pub task: Task,
     /// Number of its last entry.
     pub sequence: u64,
-    /// How often its execution was begun.
+    /// How often its execution was begun since its last message.
     pub attempts: u32,
 }
 
@@ -51,6 +51,9 @@ pub enum TaskStoreError {
     /// Someone else appended first.
     #[error("the task was changed by someone else")]
     Conflict,
+    /// Another process works on it.
+    #[error("{0} is in use by another drydock: stop that one, or choose another folder with --data")]
+    InUse(String),
     /// The store cannot be reached or does not work.
     #[error("the task store is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -68,7 +71,8 @@ pub trait TaskStore: Send + Sync + 'static {
         key: Option<&IdempotencyKey>,
     ) -> Result<Created, TaskStoreError>;
 
-    /// Adds entries that follow `after` without a gap; `task` is the task after the last of them.
+    /// Adds entries that follow `after` without a gap; `task` is the task after the last of them. Where it has ended or
+    /// waits for its client with that, its attempts are counted anew.
     async fn append(
         &self,
         id: &TaskId,

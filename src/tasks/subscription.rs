@@ -22,30 +22,32 @@ pub struct Subscription {
     /// The entries after `sequence`, each once and in order. Ends when the task is terminal or waits for its client.
     pub events: BoxStream<'static, Result<StoredEntry, TaskStoreError>>,
     pub(super) store: Arc<dyn TaskStore>,
+    pub(super) news: Option<watch::Receiver<u64>>,
 }
 
 impl Subscription {
     /// Waits until the task has ended or waits for its client, and returns it then.
-    pub async fn settled(mut self) -> Result<Task, TaskStoreError> {
-        while let Some(entry) = self.events.next().await {
-            entry?;
+    pub async fn settled(self) -> Result<Task, TaskStoreError> {
+        if let Some(mut news) = self.news {
+            while news.changed().await.is_ok() {}
         }
         Ok(self.store.load(&self.task.id).await?.task)
     }
 }
 
-/// Entries after `position`. `news` carries the number of the last stored entry while the task is worked on; it closes
-/// when the execution is over.
+/// Entries after `position`, of which those up to `stored_until` are known to be there. `news` carries the number of the
+/// last stored entry while the task is worked on; it closes when the execution is over.
 pub(super) fn entries_after(
     store: Arc<dyn TaskStore>,
     id: TaskId,
     mut position: u64,
-    news: Option<watch::Receiver<u64>>,
+    stored_until: u64,
+    mut news: Option<watch::Receiver<u64>>,
 ) -> BoxStream<'static, Result<StoredEntry, TaskStoreError>> {
     async_stream::try_stream! {
-        let mut news = news;
         loop {
             let live = match &mut news {
+                Some(_) if position < stored_until => true,
                 Some(news) => news.wait_for(|last| *last > position).await.is_ok(),
                 None => false,
             };
@@ -54,7 +56,7 @@ pub(super) fn entries_after(
                 let is_last = page.len() < PAGE as usize;
                 for stored in page {
                     position = stored.sequence;
-                    let settles = settles(&stored);
+                    let settles = settles(&stored) && position >= stored_until;
                     yield stored;
                     if settles {
                         return;

@@ -1,8 +1,28 @@
 //! The tools: what an agent, or an MCP client, can do with a cluster.
 //!
-//! One typed [`Tool`] per file; the registry turns each into a [`ToolSpec`] with a JSON schema and a boxed call.
+//! One typed [`Tool`] per file; the [`Registry`] turns each into a [`ToolSpec`] with a JSON schema and a boxed call.
+
+mod arguments;
+mod bounds;
+mod columns;
+mod current_time;
+mod diagnose_cluster;
+mod get_k8s_events;
+mod get_pod_logs;
+mod kube_event;
+mod list_api_versions;
+mod list_k8s_resources;
+mod manage_k8s_resource;
+mod objects;
+mod owned;
+mod pod_containers;
+mod registry;
+mod schema;
+mod table;
+mod text;
 
 use std::future::Future;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,6 +31,8 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::Cluster;
+
+pub use registry::Registry;
 
 /// What a tool gets besides its input.
 #[derive(Clone)]
@@ -21,6 +43,13 @@ pub struct ToolContext {
     pub cancellation: CancellationToken,
     /// Upper bound of the outcome's text and JSON, in bytes each.
     pub max_bytes: usize,
+}
+
+impl ToolContext {
+    /// The present of the cluster: of a recording, the time at which it was made.
+    pub fn now(&self) -> jiff::Timestamp {
+        self.cluster.info.captured_at.unwrap_or_else(jiff::Timestamp::now)
+    }
 }
 
 /// One tool. `NAME` and the fields of `Input` are what agents and prompts rely on.
@@ -61,25 +90,49 @@ pub struct ToolOutcome {
     pub structured: Value,
     /// The result for people and models, compact.
     pub text: String,
-    /// Something was left out to stay within `max_bytes`; `text` says what.
+    /// Something was left out to stay within a limit; `text` says what, and how to read on.
     pub truncated: bool,
+}
+
+impl ToolOutcome {
+    /// A complete result.
+    pub fn new(structured: Value, text: String) -> Self {
+        Self { is_error: false, structured, text, truncated: false }
+    }
 }
 
 /// Why a tool could not do it. `Display` is for the caller: one line, with the next step.
 #[derive(Debug, thiserror::Error)]
 pub enum ToolError {
-    /// There is no tool of this name.
-    #[error("there is no tool {0:?}")]
-    UnknownTool(String),
+    /// There is no tool of this name; the names are those that there are, or the nearest.
+    #[error("there is no tool {name:?}; try {}", .near.join(", "))]
+    UnknownTool {
+        /// As it was called.
+        name: String,
+        /// What may be meant.
+        near: Vec<String>,
+    },
     /// The arguments do not fit the schema, or contradict each other.
     #[error("{0}")]
     InvalidInput(String),
+    /// No such object; with the nearest names.
+    #[error("{0}")]
+    NotFound(String),
+    /// This server does not do that.
+    #[error("{0}")]
+    Refused(String),
     /// The cluster could not answer.
     #[error(transparent)]
     Cluster(#[from] crate::cluster::ClusterError),
     /// The caller did not want to wait.
     #[error("canceled")]
     Canceled,
+    /// It took too long.
+    #[error("no result within {} s; ask for less (a namespace, a name, a selector), or try again", .0.as_secs())]
+    TimedOut(Duration),
+    /// A fault of this program.
+    #[error("the tool failed by a fault of its own; other arguments or other tools may still work")]
+    Bug,
 }
 
 /// A set of tools that can be called by name.

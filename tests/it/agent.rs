@@ -56,7 +56,7 @@ fn no_cluster() -> Cluster {
         Ok::<_, std::convert::Infallible>(http::Response::new(kube::client::Body::empty()))
     });
     let info = ClusterInfo { name: "none".to_owned(), version: None, recorded: true, captured_at: None };
-    Cluster { client: kube::Client::new(service, "default"), info }
+    Cluster::new(kube::Client::new(service, "default"), info)
 }
 
 fn request() -> ExecutionRequest {

@@ -1,1 +1,7 @@
-//! cli
+//! The command line as people and scripts meet it.
+
+mod ask;
+mod demo;
+mod diagnose;
+mod serve;
+mod usage;

@@ -1,4 +1,5 @@
 //! The one integration binary: each module is a story.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod a2a;
 mod agent;
@@ -6,4 +7,6 @@ mod bundle;
 mod cli;
 mod diagnosis;
 mod directions;
+mod support;
 mod tasks;
+mod tools;

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::selector::Selector;
 use super::{Bundle, Resource, table};
+use crate::cluster::Kind;
 
 /// What the service answers.
 pub type BundleResponse = Response<Full<Bytes>>;
@@ -74,12 +75,22 @@ impl Failure {
         Self::not_found("the server could not find the requested resource".to_owned())
     }
 
+    fn not_allowed(message: &str) -> Self {
+        let code = StatusCode::METHOD_NOT_ALLOWED;
+        Self { code, reason: "MethodNotAllowed", message: message.to_owned() }
+    }
+
+    pub(super) fn foreign_host() -> Self {
+        let message = "this server answers to names of this machine only".to_owned();
+        Self { code: StatusCode::FORBIDDEN, reason: "Forbidden", message }
+    }
+
     fn internal() -> Self {
         let message = "the bundle could not be read".to_owned();
         Self { code: StatusCode::INTERNAL_SERVER_ERROR, reason: "InternalError", message }
     }
 
-    fn response(&self) -> BundleResponse {
+    pub(super) fn response(&self) -> BundleResponse {
         let status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
             "message": self.message, "reason": self.reason, "code": self.code.as_u16(),
@@ -146,11 +157,31 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// What a request for objects asks for.
+struct Asked<'a> {
+    group: &'a str,
+    version: &'a str,
+    query: &'a Query,
+    as_table: bool,
+}
+
+impl Resource {
+    fn named(&self, namespace: &str, name: &str) -> Result<&Value, Failure> {
+        let object = self.objects.get(&(namespace.to_owned(), name.to_owned()));
+        object.ok_or_else(|| {
+            let resource = match self.kind.group.as_str() {
+                "" => self.kind.plural.clone(),
+                group => format!("{}.{group}", self.kind.plural),
+            };
+            Failure::not_found(format!("{resource} {name:?} not found"))
+        })
+    }
+}
+
 impl Bundle {
     fn answer(&self, parts: &http::request::Parts) -> BundleResponse {
         if parts.method != Method::GET && parts.method != Method::HEAD {
-            let message = "this is a recorded cluster: it can be read, not changed".to_owned();
-            return Failure { code: StatusCode::METHOD_NOT_ALLOWED, reason: "MethodNotAllowed", message }
+            return Failure::not_allowed("this is a recorded cluster: it can be read, not changed")
                 .response();
         }
         let path: Vec<String> =
@@ -162,7 +193,8 @@ impl Bundle {
     }
 
     fn route(&self, path: &[&str], query: &Query, accept: &str) -> Result<BundleResponse, Failure> {
-        let ok = |value: Value| Ok(respond(StatusCode::OK, "application/json", value.to_string()));
+        let ok = |value: Value| Ok(json_response(&value));
+        let asked = |group, version| Asked { group, version, query, as_table: wants_table(accept) };
         match path {
             ["version"] => ok(self.version()),
             ["api"] => ok(json!({ "kind": "APIVersions", "versions": ["v1"] })),
@@ -170,8 +202,8 @@ impl Bundle {
             ["api", version] => ok(self.group_version("", version)?),
             ["apis", group] => ok(self.group(group)?),
             ["apis", group, version] => ok(self.group_version(group, version)?),
-            ["api", version, rest @ ..] => self.resource("", version, rest, query, accept),
-            ["apis", group, version, rest @ ..] => self.resource(group, version, rest, query, accept),
+            ["api", version, rest @ ..] => self.resource(&asked("", version), rest),
+            ["apis", group, version, rest @ ..] => self.resource(&asked(group, version), rest),
             ["healthz" | "livez" | "readyz", ..] => {
                 Ok(respond(StatusCode::OK, "text/plain", "ok".to_owned()))
             }
@@ -179,26 +211,15 @@ impl Bundle {
         }
     }
 
-    fn resource(
-        &self,
-        group: &str,
-        version: &str,
-        rest: &[&str],
-        query: &Query,
-        accept: &str,
-    ) -> Result<BundleResponse, Failure> {
+    fn resource(&self, asked: &Asked<'_>, rest: &[&str]) -> Result<BundleResponse, Failure> {
         match rest {
-            ["namespaces", namespace, "pods", pod, "log"] if group.is_empty() => {
-                Ok(respond(StatusCode::OK, "text/plain", self.pod_log(namespace, pod, query)?))
+            ["namespaces", namespace, "pods", pod, "log"] if asked.group.is_empty() => {
+                Ok(respond(StatusCode::OK, "text/plain", self.pod_log(namespace, pod, asked.query)?))
             }
-            ["namespaces", namespace, plural] if *plural != "status" => {
-                self.list(group, version, plural, Some(namespace), query, accept)
-            }
-            ["namespaces", namespace, plural, name] => {
-                self.get(group, version, plural, namespace, name, accept)
-            }
-            [plural] => self.list(group, version, plural, None, query, accept),
-            [plural, name] => self.get(group, version, plural, "", name, accept),
+            ["namespaces", namespace, plural] => self.list(asked, plural, Some(namespace)),
+            ["namespaces", namespace, plural, name] => self.get(asked, plural, Some(namespace), name),
+            [plural] => self.list(asked, plural, None),
+            [plural, name] => self.get(asked, plural, None, name),
             _ => Err(Failure::no_such_path()),
         }
     }
@@ -212,80 +233,73 @@ impl Bundle {
         found.ok_or_else(Failure::no_such_path)
     }
 
-    pub(super) fn find(
-        &self,
-        group: &str,
-        version: &str,
-        plural: &str,
-        namespace: &str,
-        name: &str,
-    ) -> Result<&Value, Failure> {
-        let resource = self.resource_named(group, version, plural)?;
-        let object = resource.objects.get(&(namespace.to_owned(), name.to_owned()));
-        object.ok_or_else(|| {
-            let resource = match group {
-                "" => plural.to_owned(),
-                group => format!("{plural}.{group}"),
-            };
-            Failure::not_found(format!("{resource} {name:?} not found"))
-        })
+    /// The pod whose log is asked for.
+    pub(super) fn pod(&self, namespace: &str, name: &str) -> Result<&Value, Failure> {
+        self.resource_named("", "v1", "pods")?.named(namespace, name)
     }
 
     fn get(
         &self,
-        group: &str,
-        version: &str,
+        asked: &Asked<'_>,
         plural: &str,
-        namespace: &str,
+        namespace: Option<&str>,
         name: &str,
-        accept: &str,
     ) -> Result<BundleResponse, Failure> {
-        let object = self.find(group, version, plural, namespace, name)?;
-        let value = match wants_table(accept) {
-            true => {
-                let resource = self.resource_named(group, version, plural)?;
-                table::table(&resource.kind.kind, &[object], self.now(), json!({}))
-            }
-            false => object.clone(),
-        };
-        Ok(respond(StatusCode::OK, "application/json", value.to_string()))
+        let resource = self.resource_named(asked.group, asked.version, plural)?;
+        if resource.kind.namespaced != namespace.is_some() {
+            return Err(Failure::no_such_path());
+        }
+        let object = resource.named(namespace.unwrap_or_default(), name)?;
+        match asked.as_table {
+            true => self.table(asked, &resource.kind, &[object], json!({})),
+            false => Ok(json_response(object)),
+        }
     }
 
     fn list(
         &self,
-        group: &str,
-        version: &str,
+        asked: &Asked<'_>,
         plural: &str,
         namespace: Option<&str>,
-        query: &Query,
-        accept: &str,
     ) -> Result<BundleResponse, Failure> {
-        let resource = self.resource_named(group, version, plural)?;
+        let resource = self.resource_named(asked.group, asked.version, plural)?;
         let kind = &resource.kind;
-        if query.is_true("watch") {
-            let message =
-                "this is a recorded cluster: nothing in it will change, so there is nothing to watch";
-            let code = StatusCode::METHOD_NOT_ALLOWED;
-            return Err(Failure { code, reason: "MethodNotAllowed", message: message.to_owned() });
+        if namespace.is_some() && !kind.namespaced {
+            return Err(Failure::no_such_path());
         }
-        let labels =
-            Selector::labels(query.get("labelSelector").unwrap_or_default()).map_err(Failure::bad_request)?;
-        let fields = Selector::fields(query.get("fieldSelector").unwrap_or_default(), &kind.kind)
-            .map_err(Failure::bad_request)?;
+        if asked.query.is_true("watch") {
+            return Err(Failure::not_allowed(
+                "this is a recorded cluster: nothing in it will change, so there is nothing to watch",
+            ));
+        }
+        let selector = |name| asked.query.get(name).unwrap_or_default();
+        let labels = Selector::labels(selector("labelSelector")).map_err(Failure::bad_request)?;
+        let fields = Selector::fields(selector("fieldSelector"), &kind.kind).map_err(Failure::bad_request)?;
         let matching = resource.objects.iter().filter(|((of, _), object)| {
             namespace.is_none_or(|namespace| namespace == of)
                 && labels.matches(object)
                 && fields.matches(object)
         });
         let matching: Vec<&Value> = matching.map(|(_, object)| object).collect();
-        let (page, metadata) = page(&matching, query)?;
-        let value = match wants_table(accept) {
-            true => table::table(&kind.kind, page, self.now(), metadata),
-            false => json!({
+        let (page, metadata) = page(&matching, asked.query)?;
+        match asked.as_table {
+            true => self.table(asked, kind, page, metadata),
+            false => Ok(json_response(&json!({
                 "kind": format!("{}List", kind.kind), "apiVersion": kind.api_version(), "metadata": metadata, "items": page,
-            }),
-        };
-        Ok(respond(StatusCode::OK, "application/json", value.to_string()))
+            }))),
+        }
+    }
+
+    fn table(
+        &self,
+        asked: &Asked<'_>,
+        kind: &Kind,
+        objects: &[&Value],
+        metadata: Value,
+    ) -> Result<BundleResponse, Failure> {
+        let include =
+            table::Include::parse(asked.query.get("includeObject")).map_err(Failure::bad_request)?;
+        Ok(json_response(&table::table(&kind.kind, objects, self.now(), metadata, include)))
     }
 
     fn version(&self) -> Value {
@@ -408,6 +422,10 @@ fn position(token: &str) -> Option<usize> {
 /// kubectl asks for tables and takes what it gets.
 fn wants_table(accept: &str) -> bool {
     accept.split(',').next().is_some_and(|first| first.contains("as=Table"))
+}
+
+fn json_response(value: &Value) -> BundleResponse {
+    respond(StatusCode::OK, "application/json", value.to_string())
 }
 
 fn respond(code: StatusCode, content_type: &'static str, body: String) -> BundleResponse {

@@ -39,23 +39,31 @@ impl Files {
         entries.sort_by_key(std::fs::DirEntry::file_name);
         for entry in entries {
             let (path, kind) = (entry.path(), entry.file_type()?);
+            let Some(name) = path.strip_prefix(root).ok().and_then(inner_name) else { continue };
             if kind.is_dir() {
-                self.add_folder(root, &path)?;
-            } else if kind.is_file()
-                && let Some(name) = path.strip_prefix(root).ok().and_then(inner_name)
-            {
-                let size = entry.metadata()?.len();
+                if let Err(error) = self.add_folder(root, &path) {
+                    self.found.push((name, Err(error.to_string())));
+                }
+            } else if kind.is_file() {
+                let size = entry.metadata().map_or(0, |metadata| metadata.len());
                 self.add(name, size, || File::open(&path));
             }
         }
         Ok(())
     }
 
-    /// Links and whatever else is no file are passed over; so are names that lead out of the archive.
+    /// Links and whatever else is no file are passed over; so are names that lead out of the archive. An archive that
+    /// breaks off is used as far as it goes.
     fn add_archive(&mut self, file: File) -> io::Result<()> {
         let mut archive = tar::Archive::new(GzDecoder::new(file).take(MAX_TOTAL));
         for entry in archive.entries()? {
-            let entry = entry?;
+            let entry = match entry {
+                Err(error) if !self.found.is_empty() => {
+                    self.found.push(("the rest of the archive".to_owned(), Err(error.to_string())));
+                    break;
+                }
+                entry => entry?,
+            };
             let name = entry.path().ok().and_then(|path| inner_name(&path));
             if let Some(name) = name.filter(|_| entry.header().entry_type().is_file()) {
                 let size = entry.size();
@@ -67,16 +75,15 @@ impl Files {
     }
 
     fn add<R: Read>(&mut self, name: String, size: u64, open: impl FnOnce() -> io::Result<R>) {
-        if self.found.len() >= MAX_FILES {
-            return;
-        }
-        let content = if size > MAX_FILE || self.total + size > MAX_TOTAL {
-            Err(format!("too large ({size} bytes)"))
+        let content = if self.found.len() >= MAX_FILES || size > MAX_FILE || self.total + size > MAX_TOTAL {
+            Err(format!("too large ({size} bytes), or beyond what a bundle may hold"))
         } else {
             self.total += size;
             read_all(open).map_err(|error| error.to_string())
         };
-        self.found.push((name, content));
+        if self.found.len() <= MAX_FILES {
+            self.found.push((name, content));
+        }
     }
 }
 
@@ -107,8 +114,9 @@ fn strip_common_folder(files: &mut [BundleFile]) {
         return;
     };
     let known = ["resources/", "logs/", "cluster-resources/"].contains(&folder.as_str());
-    if !known && files.iter().all(|(name, _)| name.starts_with(&folder)) {
-        for (name, _) in files {
+    let inside = |(name, content): &BundleFile| name.starts_with(&folder) || content.is_err();
+    if !known && files.iter().all(inside) {
+        for (name, _) in files.iter_mut().filter(|(name, _)| name.starts_with(&folder)) {
             name.replace_range(..folder.len(), "");
         }
     }

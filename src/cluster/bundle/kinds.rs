@@ -1,31 +1,6 @@
 //! The kinds that Kubernetes brings along: plural, short names and whether they live in a namespace.
 
-/// A kind and how it is addressed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kind {
-    /// API group, empty for the core.
-    pub group: String,
-    /// Version, such as `v1`.
-    pub version: String,
-    /// `Pod`.
-    pub kind: String,
-    /// `pods`.
-    pub plural: String,
-    /// `po`.
-    pub short_names: Vec<String>,
-    /// True where objects live in a namespace.
-    pub namespaced: bool,
-}
-
-impl Kind {
-    /// `v1` or `apps/v1`.
-    pub fn api_version(&self) -> String {
-        match self.group.as_str() {
-            "" => self.version.clone(),
-            group => format!("{group}/{}", self.version),
-        }
-    }
-}
+use crate::cluster::kind::{self, Kind};
 
 /// Group/version, kind, plural, short names (comma-separated), namespaced.
 #[rustfmt::skip]
@@ -80,7 +55,7 @@ pub fn built_in() -> Vec<Kind> {
     BUILT_IN
         .iter()
         .map(|(api_version, kind, plural, short_names, namespaced)| {
-            let (group, version) = split_api_version(api_version);
+            let (group, version) = kind::split_api_version(api_version);
             Kind {
                 group,
                 version,
@@ -95,14 +70,6 @@ pub fn built_in() -> Vec<Kind> {
             }
         })
         .collect()
-}
-
-/// `apps/v1` → (`apps`, `v1`).
-pub fn split_api_version(api_version: &str) -> (String, String) {
-    match api_version.split_once('/') {
-        Some((group, version)) => (group.to_owned(), version.to_owned()),
-        None => (String::new(), api_version.to_owned()),
-    }
 }
 
 /// The plural that a kind most likely has, for kinds that nobody describes.

@@ -4,21 +4,21 @@ use serde_json::Value;
 
 use super::api::{Failure, Query};
 use super::{Bundle, LogKey};
+use crate::cluster::redact;
 
 impl Bundle {
     /// The log that a request for `pods/NAME/log` asks for.
     pub(super) fn pod_log(&self, namespace: &str, pod: &str, query: &Query) -> Result<String, Failure> {
-        let object = self.find("", "v1", "pods", namespace, pod)?;
+        let object = self.pod(namespace, pod)?;
         let container = container_of(object, pod, query.get("container"))?;
         let previous = query.is_true("previous");
         let key = LogKey { namespace: namespace.to_owned(), pod: pod.to_owned(), container, previous };
-        let log = self.logs.get(&key);
-        let log = match log {
-            Some(log) => log.as_str(),
+        let log = match self.logs.get(&key) {
+            // All of it: what looks like a part of a key depends on the lines around.
+            Some(log) => redact::text(log),
             None => missing_log(object, &key)?,
         };
-        let since = since(query, self.now())?;
-        let lines: Vec<&str> = log.lines().filter(|line| is_after(line, since)).collect();
+        let lines = lines_since(&log, since(query, self.now())?);
         let tail = query.number("tailLines")?.unwrap_or(usize::MAX);
         let mut text = String::new();
         for line in lines.get(lines.len().saturating_sub(tail)..).unwrap_or_default() {
@@ -67,9 +67,9 @@ fn container_of(object: &Value, pod: &str, asked: Option<&str>) -> Result<String
 }
 
 /// A container that runs but whose log was not recorded has an empty one; others get the kubelet's word.
-fn missing_log<'a>(object: &Value, key: &LogKey) -> Result<&'a str, Failure> {
+fn missing_log(object: &Value, key: &LogKey) -> Result<String, Failure> {
     let LogKey { pod, container, previous, .. } = key;
-    let statuses = ["containerStatuses", "initContainerStatuses"];
+    let statuses = ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"];
     let mut all = statuses.iter().flat_map(|list| object["status"][list].as_array().into_iter().flatten());
     let status = all.find(|status| status["name"] == container.as_str());
     if *previous {
@@ -82,7 +82,7 @@ fn missing_log<'a>(object: &Value, key: &LogKey) -> Result<&'a str, Failure> {
         Some(reason) if restarts == 0 => Err(Failure::bad_request(format!(
             "container {container:?} in pod {pod:?} is waiting to start: {reason}"
         ))),
-        Some(_) | None => Ok(""),
+        Some(_) | None => Ok(String::new()),
     }
 }
 
@@ -97,9 +97,18 @@ fn since(query: &Query, now: jiff::Timestamp) -> Result<Option<jiff::Timestamp>,
         .transpose()
 }
 
-/// Recorded lines begin with their time; a line without one belongs to those around it and is kept.
-fn is_after(line: &str, since: Option<jiff::Timestamp>) -> bool {
-    let Some(since) = since else { return true };
-    let time = line.split([' ', '\t']).next().and_then(|word| word.parse::<jiff::Timestamp>().ok());
-    time.is_none_or(|time| time >= since)
+/// The lines that are younger. One without a time belongs to the one before it.
+fn lines_since(log: &str, since: Option<jiff::Timestamp>) -> Vec<&str> {
+    let mut is_young = true;
+    let young = |line: &&str| {
+        if let (Some(since), Some(time)) = (since, time_of(line)) {
+            is_young = time >= since;
+        }
+        is_young
+    };
+    log.lines().filter(young).collect()
+}
+
+fn time_of(line: &str) -> Option<jiff::Timestamp> {
+    line.split([' ', '\t']).next()?.parse().ok()
 }

@@ -8,27 +8,34 @@ mod files;
 mod kinds;
 mod logs;
 mod selector;
+mod serve;
 mod table;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use api::{BundleApi, BundleResponse};
-pub use kinds::Kind;
-
+use super::kind::{Kind, split_api_version};
 use super::{ClusterError, ClusterInfo, redact};
+pub use api::{BundleApi, BundleResponse};
+pub use serve::serve_bundle;
 
 /// A recorded cluster.
-#[derive(Debug)]
 pub struct Bundle {
     info: ClusterInfo,
     resources: Vec<Resource>,
     logs: HashMap<LogKey, String>,
     damaged: Vec<Damaged>,
     recorded: Vec<String>,
+}
+
+/// Not the content: logs are redacted when they are read.
+impl std::fmt::Debug for Bundle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bundle").field("info", &self.info).finish_non_exhaustive()
+    }
 }
 
 /// A file, or an object in one, that could not be used.
@@ -101,7 +108,8 @@ impl Bundle {
             }
         }
         bundle.learn_custom_resources();
-        bundle.info.captured_at = bundle.info.captured_at.max(bundle.newest_time());
+        bundle.forget_empty_versions();
+        bundle.info.captured_at = present(bundle.info.captured_at, bundle.newest_time());
         bundle
     }
 
@@ -134,7 +142,10 @@ impl Bundle {
             vec![serde_json::from_slice(content).map_err(|error| error.to_string())?]
         } else {
             let text = std::str::from_utf8(content).map_err(|error| error.to_string())?;
-            serde_saphyr::from_multiple(text).map_err(|error| error.to_string())?
+            // The error's own text quotes the file.
+            let place = |error: &serde_saphyr::Error| error.location().map_or(0, |place| place.line());
+            serde_saphyr::from_multiple(text)
+                .map_err(|error| format!("not valid YAML at line {}", place(&error)))?
         };
         let stem = path.rsplit('/').next().and_then(|name| name.split('.').next()).unwrap_or_default();
         self.recorded.push(stem.to_owned());
@@ -147,10 +158,14 @@ impl Bundle {
     /// A list, or one object. Items of a typed list may leave out their kind.
     fn add_document(&mut self, path: &str, mut document: Value) {
         let kind = document["kind"].as_str().unwrap_or_default().to_owned();
-        let Some(Value::Array(items)) = document.get_mut("items").map(Value::take) else {
-            return self.add_object(path, document);
+        let item_kind = kind.strip_suffix("List");
+        let items = match document.get_mut("items").map(Value::take) {
+            Some(Value::Array(items)) => items,
+            // An empty list may be written as null.
+            Some(Value::Null) if item_kind.is_some() => Vec::new(),
+            _ => return self.add_object(path, document),
         };
-        let item_kind = kind.strip_suffix("List").filter(|kind| !kind.is_empty());
+        let item_kind = item_kind.filter(|kind| !kind.is_empty());
         for (index, mut item) in items.into_iter().enumerate() {
             if let (Value::Object(object), Some(kind)) = (&mut item, item_kind) {
                 object.entry("kind").or_insert_with(|| kind.into());
@@ -175,7 +190,7 @@ impl Bundle {
     }
 
     fn resource_of(&mut self, api_version: &str, kind: &str, namespaced: bool) -> &mut Resource {
-        let (group, version) = kinds::split_api_version(api_version);
+        let (group, version) = split_api_version(api_version);
         let known = self.resources.iter().position(|resource| {
             resource.kind.group == group && resource.kind.version == version && resource.kind.kind == kind
         });
@@ -205,7 +220,8 @@ impl Bundle {
         for spec in definitions.iter().map(|definition| &definition["spec"]) {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let names = &spec["names"];
-            for version in spec["versions"].as_array().into_iter().flatten() {
+            let versions = spec["versions"].as_array().into_iter().flatten();
+            for version in versions.filter(|version| version["served"] != false) {
                 let api_version = format!("{}/{}", text(&spec["group"]), text(&version["name"]));
                 let namespaced = spec["scope"] == "Namespaced";
                 let resource = self.resource_of(&api_version, &text(&names["kind"]), namespaced);
@@ -218,6 +234,14 @@ impl Bundle {
         self.resources.retain(|resource| !resource.kind.plural.is_empty());
     }
 
+    /// Where the objects of a kind are of another version than the built-in one, the cluster did not have that one.
+    fn forget_empty_versions(&mut self) {
+        let of = |kind: &Kind| (kind.group.clone(), kind.kind.clone());
+        let with_objects = self.resources.iter().filter(|resource| !resource.objects.is_empty());
+        let used: HashSet<(String, String)> = with_objects.map(|resource| of(&resource.kind)).collect();
+        self.resources.retain(|resource| !resource.objects.is_empty() || !used.contains(&of(&resource.kind)));
+    }
+
     /// Name, version and time of the recording.
     pub fn info(&self) -> &ClusterInfo {
         &self.info
@@ -226,6 +250,17 @@ impl Bundle {
     /// Files and objects that could not be used.
     pub fn damaged(&self) -> &[Damaged] {
         &self.damaged
+    }
+
+    /// How many objects of this kind there are.
+    pub(super) fn count(&self, kind: &Kind) -> usize {
+        let of_kind = self.resources.iter().find(|resource| resource.kind == *kind);
+        of_kind.map_or(0, |resource| resource.objects.len())
+    }
+
+    /// True where the recording speaks of this kind: with objects, or with a file named after it that has none.
+    pub(super) fn is_recorded(&self, kind: &Kind) -> bool {
+        self.count(kind) > 0 || self.recorded.contains(&kind.plural)
     }
 
     /// The newest time that an event or a pod speaks of: a recording takes a while after it was begun.
@@ -239,6 +274,15 @@ impl Bundle {
     fn now(&self) -> jiff::Timestamp {
         self.info.captured_at.unwrap_or_else(jiff::Timestamp::now)
     }
+}
+
+/// The present of a recording: its stated time, or the newest that it speaks of, since a recording takes a while. A clock
+/// that is far ahead is not believed.
+fn present(stated: Option<jiff::Timestamp>, newest: Option<jiff::Timestamp>) -> Option<jiff::Timestamp> {
+    const LONGEST: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+    let (Some(stated), Some(newest)) = (stated, newest) else { return stated.or(newest) };
+    let plausible = newest.duration_since(stated) <= LONGEST;
+    Some(if plausible { stated.max(newest) } else { stated })
 }
 
 /// `<namespace>/<pod>/<container>.log` or `….previous.log`.

@@ -18,7 +18,7 @@ pub(crate) use object::{Key, Object, Read, reference};
 pub(crate) use pod::{Container, ContainerRole, Pod, Workload};
 pub(crate) use references::{Place, Reference, references};
 
-use super::snapshot::{LogRef, READ_KINDS, Snapshot};
+use super::snapshot::{ContainerLog, LogRef, READ_KINDS, Snapshot};
 
 /// Kind, namespace, name.
 type Name<'a> = (&'a str, &'a str, &'a str);
@@ -131,6 +131,12 @@ impl<'a> Facts<'a> {
         })
     }
 
+    /// Events about whatever has or had this name, newest first.
+    pub(crate) fn events_named<'s>(&'s self, of: &'s Key) -> &'s [KubeEvent<'a>] {
+        let name = (of.kind.as_str(), of.namespace.as_str(), of.name.as_str());
+        self.events.get(&name).map_or(&[], Vec::as_slice)
+    }
+
     /// A container's log, where it was read.
     pub(crate) fn log(&self, pod: Object<'_>, container: &str, previous: bool) -> Option<&'a str> {
         let of = LogRef {
@@ -140,6 +146,11 @@ impl<'a> Facts<'a> {
             previous,
         };
         self.logs.get(&of).copied()
+    }
+
+    /// Every log that was read.
+    pub(crate) fn logs(&self) -> &'a [ContainerLog] {
+        &self.snapshot.logs
     }
 
     pub(crate) fn pods(&self) -> &[Pod<'a>] {

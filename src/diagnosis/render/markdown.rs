@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{
-    cluster_line, commands, confidence_word, headline, observed, one_line, roots, severity_word,
+    cluster_line, commands, confidence_word, headline, missing, observed, one_line, roots, severity_word,
     verdict_word, victims,
 };
 use crate::diagnosis::report::{Finding, Remediation, Report, Risk};
@@ -22,10 +22,6 @@ pub fn markdown(report: &Report) -> String {
         }
     }
     page
-}
-
-fn missing(report: &Report) -> Vec<String> {
-    report.coverage.missing.iter().map(|missing| format!("{}: {}", missing.what, missing.why)).collect()
 }
 
 fn bullets(lines: &[String]) -> String {

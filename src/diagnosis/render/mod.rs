@@ -121,6 +121,18 @@ fn commands(remedy: &super::report::Remediation) -> Vec<(&'static str, &str)> {
     all.into_iter().flatten().filter(|(_, command)| !command.is_empty()).collect()
 }
 
+/// `secrets, jobs: forbidden`: what could not be read, one line for each reason.
+fn missing(report: &Report) -> Vec<String> {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for missing in &report.coverage.missing {
+        match reasons.iter_mut().find(|(why, _)| *why == missing.why) {
+            Some((_, what)) => what.push(&missing.what),
+            None => reasons.push((&missing.why, vec![&missing.what])),
+        }
+    }
+    reasons.into_iter().map(|(why, what)| format!("{}: {why}", what.join(", "))).collect()
+}
+
 fn roots(report: &Report) -> impl Iterator<Item = &Finding> {
     report.findings.iter().filter(|finding| finding.root_cause)
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{
-    cluster_line, commands, confidence_word, headline, observed, one_line, roots, severity_word,
+    cluster_line, commands, confidence_word, headline, missing, observed, one_line, roots, severity_word,
     verdict_word, victims,
 };
 use crate::diagnosis::report::{Finding, Report, Severity, Verdict};
@@ -61,9 +61,8 @@ pub fn text(report: &Report, colours: bool) -> String {
     for finding in roots(report) {
         page.push_str(&root(report, finding, style));
     }
-    for missing in &report.coverage.missing {
-        let line = format!("not read: {}: {}", missing.what, missing.why);
-        let _ = writeln!(page, "{}", style.dim(&one_line(&line)));
+    for line in missing(report) {
+        let _ = writeln!(page, "{}", style.dim(&one_line(&format!("not read: {line}"))));
     }
     for note in &report.notes {
         let _ = writeln!(page, "{}", style.dim(&one_line(&format!("note: {note}"))));

@@ -351,7 +351,6 @@ mod tests {
     use rstest::rstest;
     use serde_json::{Value, json};
 
-    use super::*;
     use crate::diagnosis::testing;
 
     fn waiting(message: &str) -> Value {

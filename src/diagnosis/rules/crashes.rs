@@ -1,15 +1,22 @@
 //! Containers that start and end, again and again (FAILURES E).
 
+mod memory;
+mod start;
+#[cfg(test)]
+mod tests;
+
 use serde_json::Value;
 
-use crate::diagnosis::draft::{Draft, event, field, in_namespace, kubectl_name, log_line, sh, shorten};
-use crate::diagnosis::facts::{Container, ContainerRole, Facts, Key, KubeEvent, Pod, Read, quantity};
+use crate::diagnosis::draft::{Draft, field, log_line, shorten};
+use crate::diagnosis::facts::{Container, ContainerRole, Facts, Key, KubeEvent, Pod, Read};
 use crate::diagnosis::report::{Confidence, Remediation, Risk};
 
 use super::dependencies::{self, Dependency};
 use super::logs::{self, Complaint, Telling};
 use super::pods::{self, Group};
 use super::{kubectl, probes};
+
+pub(super) use start::check as check_start;
 
 /// How the newest instance of a container ended.
 #[derive(Clone, Copy)]
@@ -45,7 +52,7 @@ pub(super) fn check<'a>(facts: &Facts<'a>, group: &Group<'_, 'a>) -> Draft {
     };
     let killed = probe_kill(facts, case.pod, &container);
     let draft = match (end.reason(), end.code, killed) {
-        ("OOMKilled", ..) => oom(facts, group, &container),
+        ("OOMKilled", ..) => memory::check(facts, group, &container),
         (_, _, Some((kill, probe))) => probes::killed(facts, group, &kill, probe),
         (_, 0, None) if container.role != ContainerRole::Init => completes(group, &container, &end),
         (_, _, None) => by_log(facts, group, &container, &end),
@@ -68,113 +75,6 @@ fn probe_kill<'a>(
         let (_, probe) = probes.into_iter().find(|(sign, _)| event.message.contains(sign))?;
         Some((event, probe))
     })
-}
-
-fn oom(facts: &Facts<'_>, group: &Group<'_, '_>, container: &Container<'_>) -> Draft {
-    let limit = container.spec.maybe_text("/resources/limits/memory");
-    let name = container.name();
-    let title = match limit {
-        Some(limit) => {
-            format!("{}: container {name} is OOMKilled at its memory limit of {limit}", group.name())
-        }
-        None => format!(
-            "{}: container {name} is OOMKilled; it has no memory limit, so the node ran out",
-            group.name()
-        ),
-    };
-    let mut summary = match limit {
-        Some(limit) => {
-            format!("The kernel kills container {name} when it needs more than its limit of {limit}.")
-        }
-        None => format!(
-            "Container {name} has no memory limit of its own: the kernel killed it because the node had no memory left."
-        ),
-    };
-    if let Some(lifetime) = container.last_end().and_then(|_| End::of(container)?.lifetime()) {
-        summary.push_str(&format!(" It lived {} before that.", duration(lifetime)));
-    }
-    let heap = heap(container, limit);
-    summary.push_str(&heap.as_ref().map(|(_, text)| format!(" {text}")).unwrap_or_default());
-    summary.push_str(&group.impact());
-    let telling = logs::of_ended(facts, group.sample().pod, container);
-    let speaks_of_memory = telling.filter(|telling| {
-        let line = telling.line.to_lowercase();
-        ["memory", "heap", "oom", "alloc"].iter().any(|word| line.contains(word))
-    });
-    group
-        .draft("oom-killed", title)
-        .cause(name)
-        .summary(summary)
-        .evidence(group.spec_field(&format!("{}/resources/limits/memory", container.spec_pointer())))
-        .evidence(heap.and_then(|(pointer, _)| group.spec_field(&pointer)))
-        .evidence(speaks_of_memory.map(|telling| log_line(group.sample().pod.object, name, telling.line)))
-        .remedy(raise_memory(group, name, limit))
-        .remedies(kubectl::rollback(group.workload))
-}
-
-/// A heap that is set to about the limit or above it, with the JSON pointer of the setting below the pod's spec.
-fn heap(container: &Container<'_>, limit: Option<&str>) -> Option<(String, String)> {
-    let limit = quantity::parse(limit?)?;
-    let pointer = container.spec_pointer();
-    let environment = container.spec.list("/env").iter().enumerate();
-    let environment = environment
-        .filter_map(|(i, env)| Some((format!("{pointer}/env/{i}/value"), env.maybe_text("/value")?)));
-    let words = ["command", "args"].into_iter().flat_map(|list| {
-        let words = container.spec.list(&format!("/{list}")).iter().enumerate();
-        let pointer = pointer.clone();
-        words.filter_map(move |(i, word)| Some((format!("{pointer}/{list}/{i}"), word.as_str()?)))
-    });
-    environment.chain(words).find_map(|(pointer, text)| {
-        let (flag, bytes) = heap_flag(text)?;
-        (bytes >= limit * 0.8).then(|| {
-            let limit = quantity::show("memory", limit);
-            (
-                pointer,
-                format!(
-                    "{flag} lets the heap alone grow to {}, next to a limit of {limit}.",
-                    quantity::show("memory", bytes)
-                ),
-            )
-        })
-    })
-}
-
-/// `-Xmx1g` of a JVM, `--max-old-space-size=512` (MiB) of Node.js: the flag, and bytes.
-fn heap_flag(text: &str) -> Option<(&'static str, f64)> {
-    let after = |flag: &str| {
-        let rest = &text[text.find(flag)? + flag.len()..];
-        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        let number: f64 = rest[..end].parse().ok()?;
-        Some((number, rest[end..].chars().next()))
-    };
-    if let Some((number, unit)) = after("-Xmx") {
-        let factor = match unit.map(|unit| unit.to_ascii_lowercase()) {
-            Some('k') => 1024.0,
-            Some('m') => 1_048_576.0,
-            Some('g') => 1_073_741_824.0,
-            _ => 1.0,
-        };
-        return Some(("-Xmx", number * factor));
-    }
-    after("--max-old-space-size=").map(|(number, _)| ("--max-old-space-size", number * 1_048_576.0))
-}
-
-fn raise_memory(group: &Group<'_, '_>, container: &str, limit: Option<&str>) -> Remediation {
-    let doubled = limit.and_then(quantity::parse).map(|bytes| quantity::show("memory", bytes * 2.0));
-    let doubled = doubled.unwrap_or_else(|| "<LIMIT>".to_owned());
-    let workload = &group.workload.reference;
-    let (namespace, name) = (in_namespace(workload), kubectl_name(workload));
-    let set = |value: &str| {
-        format!("kubectl {namespace}set resources {name} -c {} --limits=memory={value}", sh(container))
-    };
-    crate::diagnosis::draft::change(
-        "Raise the memory limit, or make the program need less",
-        format!("kubectl {namespace}top pod --containers"),
-        set(&doubled),
-        limit.map_or_else(|| kubectl::undo(group.workload), set),
-        kubectl::verify(group.workload),
-        Risk::Medium,
-    )
 }
 
 fn completes(group: &Group<'_, '_>, container: &Container<'_>, end: &End<'_>) -> Draft {
@@ -324,6 +224,12 @@ fn peer_says(facts: &Facts<'_>, peer: &Dependency, line: &str) -> String {
     }
 }
 
+/// ` There is no Service order-db; orders-db may be meant.`
+fn no_service(facts: &Facts<'_>, peer: &Dependency) -> String {
+    let meant = peer.meant(facts).map(|meant| format!("; {meant} may be meant")).unwrap_or_default();
+    format!(" There is no Service {}{meant}.", peer.service.name)
+}
+
 /// What an exit code means (FAILURES 1.3).
 fn exit_says(end: &End<'_>) -> String {
     let meaning = match end.code {
@@ -357,13 +263,13 @@ fn crash_summary<'a>(
     let mut text = format!("Container {} ends{lifetime}: {}.", container.name(), exit_says(end));
     match telling {
         Some(telling) => {
-            text.push_str(&format!(" Its log says: {}", shorten(logs::without_time(telling.line), 300)))
+            text.push_str(&format!(" Its log says: “{}”.", shorten(logs::without_time(telling.line), 300)))
         }
         None => text.push_str(" Its log could not be read or is empty."),
     }
     if let Some(peer) = dependency {
         let says = match (peer.exists, peer.wrong_port(facts).is_some()) {
-            (false, _) => format!(" There is no Service {}.", peer.service.name),
+            (false, _) => no_service(facts, peer),
             (true, true) => format!(" Service {} does not offer that port.", peer.service.name),
             (true, false) => format!(" {} is Service {}.", peer.address, peer.service.name),
         };
@@ -402,62 +308,6 @@ fn unexplained(facts: &Facts<'_>, group: &Group<'_, '_>, container: Option<&Cont
         .remedy(repair_command(group, "Read its log, and correct the program or its settings"))
 }
 
-/// The runtime could not start the container: its command, or what it runs with.
-pub(super) fn check_start<'a>(facts: &Facts<'a>, group: &Group<'_, 'a>) -> Draft {
-    let case = group.sample();
-    let Some(container) = case.container else { return unexplained(facts, group, None) };
-    let end = End::of(&container);
-    let ended = end.map(|end| end.value.text("/message")).filter(|message| !message.is_empty());
-    let waiting = container.waiting_message();
-    let backs_off = waiting.is_empty() || waiting.starts_with("back-off");
-    let told = pods::events(facts, case.pod, &container)
-        .find(|event| matches!(event.reason, "Failed" | "FailedPostStartHook") && event.is_warning);
-    let message = match (backs_off, ended) {
-        (false, _) => waiting,
-        (true, Some(ended)) => ended,
-        (true, None) => told.map_or(waiting, |event| event.message),
-    };
-    let (rule, says) = start_says(&container, message);
-    let pointer = container.spec_pointer();
-    group
-        .draft(rule, format!("{}: container {} does not start: {says}", group.name(), container.name()))
-        .cause(container.name())
-        .summary(format!("The container runtime says: {}.{}", shorten(message, 400), group.impact()))
-        .evidence(group.spec_field(&format!("{pointer}/command")))
-        .evidence(group.spec_field(&format!("{pointer}/args")))
-        .evidence(end.and_then(|end| group.status_field(&format!("{}/message", end.pointer))))
-        .evidence(told.map(|found| event(&found)))
-        .remedy(repair_command(group, "Correct the command, or use an image that has it"))
-        .remedies(kubectl::rollback(group.workload))
-}
-
-/// The rule that a runtime's message belongs to, and the message in short.
-fn start_says(container: &Container<'_>, message: &str) -> (&'static str, String) {
-    let command =
-        ["command", "args"].into_iter().find_map(|list| container.spec.list(&format!("/{list}")).first());
-    let command = command.and_then(Value::as_str).map_or("its command".to_owned(), |word| shorten(word, 80));
-    let lower = message.to_lowercase();
-    let has = |sign: &str| lower.contains(sign);
-    if has("executable file not found") || has("no such file or directory") {
-        ("command-not-found", format!("{command} is not in the image ({})", fragment(message)))
-    } else if has("permission denied") || has("is a directory") {
-        ("command-not-executable", format!("{command} cannot be executed ({})", fragment(message)))
-    } else if has("oom-killed") || has("memory limit too low") {
-        let limit = container.spec.text("/resources/limits/memory");
-        ("oom-killed", format!("its memory limit of {limit} is too low even to start (OOM)"))
-    } else if has("exec format error") {
-        ("wrong-architecture", "its program was built for another processor (exec format error)".to_owned())
-    } else {
-        ("container-start-failed", shorten(message, 160))
-    }
-}
-
-/// The end of a runtime's nested message, which is the reason.
-fn fragment(message: &str) -> String {
-    let reason = ["exec: ", "stat ", "fork/exec "].into_iter().find_map(|sign| message.find(sign));
-    shorten(message[reason.unwrap_or(0)..].trim_end_matches(": unknown"), 120)
-}
-
 /// An init container that runs and runs.
 pub(super) fn check_init_wait<'a>(facts: &Facts<'a>, group: &Group<'_, 'a>) -> Draft {
     let pod = group.sample().pod;
@@ -488,9 +338,14 @@ pub(super) fn check_init_wait<'a>(facts: &Facts<'a>, group: &Group<'_, 'a>) -> D
         .confidence(Confidence::Likely)
         .cause(container.name())
         .summary(format!(
-            "Init container {} has run for {} and does not end, so the pod's containers are not started.{}",
+            "Init container {} has run for {} and does not end, so the pod's containers are not started.{}{}",
             container.name(),
             duration(since),
+            waits_for
+                .as_ref()
+                .filter(|peer| !peer.exists)
+                .map(|peer| no_service(facts, peer))
+                .unwrap_or_default(),
             group.impact()
         ))
         .explained_by(match &waits_for {
@@ -515,6 +370,3 @@ pub(super) fn duration(seconds: i64) -> String {
         _ => format!("{} d", seconds / 86_400),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,8 +4,8 @@ use crate::diagnosis::draft::{Draft, change, event, in_namespace, kubectl_name, 
 use crate::diagnosis::facts::{Facts, KubeEvent, Read, reference};
 use crate::diagnosis::report::{Confidence, Remediation, Risk};
 
-use super::kubectl;
 use super::pods::{self, Group};
+use super::{kubectl, revisions};
 
 /// Why a pull failed, as the runtime's message says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,17 +170,10 @@ fn registry_of(image: &str) -> &str {
 
 /// The image of the same container in the ReplicaSet before the newest.
 fn former_image(facts: &Facts<'_>, group: &Group<'_, '_>) -> Option<String> {
-    let deployment = group.workload.object.filter(|_| group.workload.kind() == "Deployment")?;
     let container = group.sample().container?;
-    let mut sets: Vec<_> =
-        facts.children(deployment).iter().filter(|set| set.kind() == "ReplicaSet").collect();
-    let revision = |text: Option<&str>| text.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-    sets.sort_by_key(|set| std::cmp::Reverse(revision(set.annotation("deployment.kubernetes.io/revision"))));
-    let former = sets.get(1)?.value();
-    let containers = former.list("/spec/template/spec/containers").iter();
-    let same =
-        containers.filter(|spec| spec["name"] == container.name()).map(|spec| spec.text("/image").to_owned());
-    same.last()
+    let former = revisions::former_template(facts, group.workload)?;
+    let mut containers = former.list("/spec/containers").iter();
+    containers.find(|spec| spec["name"] == container.name()).map(|spec| spec.text("/image").to_owned())
 }
 
 fn remedies(facts: &Facts<'_>, group: &Group<'_, '_>, why: Why) -> Vec<Remediation> {

@@ -3,19 +3,30 @@
 //! A pod's trouble is classified once (`pods`), so that no two rules claim the same one; pods of one workload with the
 //! same trouble become one finding about the workload. Everything else (services, storage, nodes, …) looks at its own objects.
 
+mod admission;
 mod config;
 mod crashes;
 mod dependencies;
 mod images;
+mod ingress;
 mod kubectl;
+mod links;
+mod load_balancers;
 mod logs;
 mod merge;
+mod networkpolicy;
 mod nodes;
 mod pods;
 mod probes;
+mod rbac;
+mod revisions;
 mod sandbox;
 mod scheduling;
+mod services;
 mod storage;
+mod workloads;
+
+use std::collections::HashSet;
 
 use super::draft::Draft;
 use super::facts::Facts;
@@ -73,6 +84,53 @@ pub const RULES: &[RuleInfo] = &[
     rule("probe-timeout", "a probe gets no answer in time"),
     rule("pod-sandbox-failed", "the network or runtime of a pod cannot be set up"),
     rule("readiness-failing", "the readiness probe fails"),
+    rule("quota-exceeded", "a ResourceQuota is used up, and pods cannot be created"),
+    rule("quota-needs-resources", "a ResourceQuota demands resources that pods do not state"),
+    rule("limit-range-violated", "pods ask for resources outside of a LimitRange"),
+    rule("pod-security-violation", "Pod Security of the namespace forbids the pods"),
+    rule("service-account-missing", "a ServiceAccount that pods name does not exist"),
+    rule("priority-class-missing", "a PriorityClass that pods name does not exist"),
+    rule("runtime-class-missing", "a RuntimeClass that pods name does not exist"),
+    rule("admission-webhook-unavailable", "an admission webhook cannot be asked, and objects are refused"),
+    rule("admission-webhook-timeout", "an admission webhook does not answer in time"),
+    rule("admission-webhook-tls", "the certificate of an admission webhook is not accepted"),
+    rule("policy-denied", "an admission policy denies the pods"),
+    rule("namespace-terminating", "the namespace is being deleted, and nothing can be created in it"),
+    rule("pod-creation-refused", "the API server refuses the pods for another reason"),
+    rule("rbac-wrong-subject", "a binding gives the right that is missing to another account"),
+    rule("rbac-role-missing", "a binding names a role that does not exist"),
+    rule("rbac-wrong-scope", "a binding gives the right in another namespace only"),
+    rule("rbac-role-lacks", "the role of an account does not have the right that it needs"),
+    rule("rbac-not-bound", "an account needs a right that no binding gives it"),
+    rule("service-selector-mismatch", "a Service's selector matches no pods"),
+    rule("service-selector-too-broad", "a Service also selects pods that do not have its port"),
+    rule("service-target-port-undefined", "a Service forwards to a port name that no container has"),
+    rule("service-target-port-wrong", "a Service forwards to a port on which nothing listens"),
+    rule("service-without-endpoints", "nothing behind a Service is ready"),
+    rule("scaled-to-zero", "a Service points to a workload that is scaled to zero"),
+    rule("ingress-class-missing", "no ingress controller takes an Ingress, because of its class"),
+    rule("ingress-backend-missing", "an Ingress routes to a Service or port that does not exist"),
+    rule("ingress-tls-secret-missing", "the TLS secret of an Ingress does not exist or is none"),
+    rule("ingress-backend-down", "nothing answers behind an Ingress"),
+    rule("network-policy-blocks", "a NetworkPolicy cuts a way that a workload needs"),
+    rule("load-balancer-failed", "the load balancer of a Service or Ingress cannot be made"),
+    rule("deployment-paused", "a Deployment is paused, and its newest changes are not rolled out"),
+    rule("statefulset-update-blocked", "a broken pod of the former revision keeps a StatefulSet from its update"),
+    rule("update-on-delete", "changes wait until pods are deleted by hand"),
+    rule("rollout-stalled", "pods are not ready for long, and nothing else says why"),
+    rule("job-failed", "a Job has failed"),
+    rule("job-sidecar-runs-on", "a Job does not end because one of its containers runs on"),
+    rule("cronjob-suspended", "a CronJob is suspended"),
+    rule("cronjob-does-not-fire", "a CronJob cannot start its Jobs"),
+    rule("cronjob-blocked", "a CronJob waits for a Job that does not end"),
+    rule("api-service-unavailable", "the server behind an aggregated API does not answer"),
+    rule("metrics-api-missing", "autoscalers need a metrics API that is not installed"),
+    rule("autoscaler-target-missing", "an autoscaler's target does not exist"),
+    rule("autoscaler-request-missing", "an autoscaler needs a resource request that a container does not state"),
+    rule("autoscaler-no-metrics", "an autoscaler gets no metrics"),
+    rule("autoscaler-failing", "an autoscaler cannot scale for another reason"),
+    rule("disruption-budget-blocks", "a PodDisruptionBudget never allows a disruption"),
+    rule("rbac-default-account", "pods run as the account default, another one has the right"),
     rule("request-exceeds-nodes", "a pod asks for more than the largest node offers"),
     rule("insufficient-capacity", "the nodes have too little left for what pods request"),
     rule("extended-resource-missing", "no node offers the extended resource (a GPU, for example) that pods ask for"),
@@ -132,10 +190,28 @@ pub const RULES: &[RuleInfo] = &[
 pub(super) fn run(facts: &Facts<'_>) -> Vec<Draft> {
     let mut drafts = Vec::new();
     pods::check(facts, &mut drafts);
+    workloads::jobs::check(facts, &mut drafts);
+    rbac::check(facts, &mut drafts);
+    networkpolicy::check(facts, &mut drafts);
+    admission::check(facts, &mut drafts);
+    // What follows only speaks where what came before has not said why, or shows its effects.
+    workloads::rollouts::check(facts, &mut drafts);
+    services::check(facts, &mut drafts);
+    ingress::check(facts, &mut drafts);
+    load_balancers::check(facts, &mut drafts);
+    admission::check_idle_webhooks(facts, &mut drafts);
+    workloads::cronjobs::check(facts, &mut drafts);
+    workloads::autoscaling::check(facts, &mut drafts);
+    workloads::budgets::check(facts, &mut drafts);
     drafts
 }
 
 /// The containers whose logs would help, most telling first.
 pub(super) fn wanted_logs(facts: &Facts<'_>, limit: usize) -> Vec<LogRef> {
-    pods::wanted_logs(facts, limit)
+    let mut logs = pods::wanted_logs(facts, limit);
+    let others = services::wanted_logs(facts).into_iter().chain(networkpolicy::wanted_logs(facts));
+    let mut seen: HashSet<LogRef> = logs.iter().cloned().collect();
+    logs.extend(others.filter(|log| seen.insert(log.clone())));
+    logs.truncate(limit);
+    logs
 }

@@ -8,7 +8,7 @@ use crate::diagnosis::facts::{Container, ContainerRole, Facts, Key, KubeEvent, P
 use crate::diagnosis::report::{Evidence, Severity};
 use crate::diagnosis::snapshot::LogRef;
 
-use super::{config, crashes, images, nodes, probes, sandbox, scheduling, storage};
+use super::{config, crashes, images, nodes, probes, sandbox, scheduling, storage, workloads};
 
 /// A pod that has not got beyond `ContainerCreating` is given this long, in seconds, before silence counts as trouble.
 const CREATION_GRACE: i64 = 120;
@@ -20,7 +20,7 @@ const RECENT: i64 = 3600;
 const FEW_RESTARTS: i64 = 3;
 
 /// What kind of trouble, in the order of a pod's life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trouble {
     /// No node takes it.
     Unscheduled,
@@ -75,20 +75,17 @@ pub(super) fn check<'a>(facts: &Facts<'a>, drafts: &mut Vec<Draft>) {
     drafts.extend(of(Trouble::Start).iter().map(|group| crashes::check_start(facts, group)));
     drafts.extend(of(Trouble::Crash).iter().map(|group| crashes::check(facts, group)));
     drafts.extend(of(Trouble::InitWaits).iter().map(|group| crashes::check_init_wait(facts, group)));
-    drafts.extend(of(Trouble::NotReady).iter().map(|group| probes::check(facts, group)));
+    drafts.extend(of(Trouble::NotReady).iter().filter_map(|group| probes::check(facts, group)));
 }
 
-/// Containers whose logs explain their trouble: of each workload's containers one pod, the restarting ones first.
+/// Containers whose logs explain their trouble, crashing ones first: of each workload's containers one pod.
 pub(super) fn wanted_logs(facts: &Facts<'_>, limit: usize) -> Vec<LogRef> {
-    let mut seen = BTreeMap::new();
-    for case in cases(facts) {
-        let Some(container) = case.container else { continue };
-        let telling = matches!(case.trouble, Trouble::Crash | Trouble::InitWaits | Trouble::NotReady);
-        if telling {
-            seen.entry((case.trouble, case.pod.workload.key(), container.name().to_owned())).or_insert(case);
-        }
-    }
-    let mut logs: Vec<LogRef> = seen.values().flat_map(logs_of).collect();
+    let cases = cases(facts);
+    let telling = [Trouble::Crash, Trouble::InitWaits, Trouble::NotReady];
+    let groups = telling
+        .into_iter()
+        .flat_map(|trouble| grouped(cases.iter().filter(move |case| case.trouble == trouble).cloned()));
+    let mut logs: Vec<LogRef> = groups.flat_map(|group| logs_of(group.sample())).collect();
     logs.truncate(limit);
     logs
 }
@@ -119,12 +116,13 @@ fn classify<'f, 'a>(facts: &'f Facts<'a>, pod: &'f Pod<'a>, cases: &mut Vec<Case
     let case = |trouble, container| Case { trouble, pod, container };
     if pod.phase() == "Failed" {
         match pod.value().text("/status/reason") {
-            "Evicted" => cases.push(case(Trouble::Evicted, None)),
-            reason if nodes::is_rejection(reason) => cases.push(case(Trouble::Rejected, None)),
+            "Evicted" => return cases.push(case(Trouble::Evicted, None)),
+            reason if nodes::is_rejection(reason) => return cases.push(case(Trouble::Rejected, None)),
             _ => {}
         }
     }
-    if pod.is_done() || pod.object.is_terminating() {
+    let tells_of_its_job = workloads::jobs::is_telling(facts, pod);
+    if (pod.is_done() && !tells_of_its_job) || pod.object.is_terminating() {
         return;
     }
     let Some(node) = pod.node().filter(|node| !is_pinned_to_nothing(facts, pod, node)) else {
@@ -330,6 +328,9 @@ impl<'f, 'a> Group<'f, 'a> {
 
     /// `None of its 3 pods is ready.`, `2 of 3 pods are ready.`, or nothing where that is not counted.
     pub(super) fn impact(&self) -> String {
+        if self.cases.iter().all(|case| case.pod.is_ready()) {
+            return " It runs again for now.".to_owned();
+        }
         match (self.workload.ready(), self.workload.desired()) {
             (Some(0), Some(1)) => " Its only pod is not ready.".to_owned(),
             (Some(0), Some(desired)) if desired > 1 => format!(" None of its {desired} pods is ready."),

@@ -1,7 +1,7 @@
-//! The answer as markdown, worst first: what was asked for, the diagnosis, and what else is wrong.
+//! The answer as markdown: in a sentence, what was asked for, the diagnosis worst first, and what else is wrong.
 
 use crate::diagnosis::render;
-use crate::diagnosis::report::Report;
+use crate::diagnosis::report::{Report, Verdict};
 use crate::model::ToolResult;
 
 use super::known::Known;
@@ -18,14 +18,36 @@ pub(super) fn blocks(question: &Question, known: &Known<'_>) -> Vec<String> {
             names.iter().map(|name| code(name)).collect::<Vec<_>>().join(" or ")
         ));
     }
+    blocks.extend(topic(question.topic, &target, known));
     match known.last_report() {
-        Some(report) => blocks.extend(paragraphs(&render::markdown(report))),
+        Some(report) => {
+            blocks.extend(in_a_sentence(&target, report));
+            blocks.extend(paragraphs(&render::markdown(report)));
+        }
         None => blocks.push("The cluster could not be diagnosed.\n\n".to_owned()),
     }
-    blocks.extend(topic(question.topic, &target, known));
     blocks.extend(elsewhere(known));
     blocks.extend(troubles(known));
     blocks
+}
+
+/// The answer to a question about one object.
+fn in_a_sentence(target: &Target, report: &Report) -> Option<String> {
+    let Target::Object(object) = target else { return None };
+    let namespace = object.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+    let name = code(&format!("{} {namespace}{}", object.kind, object.name));
+    let causes: Vec<String> =
+        root_causes(report).map(|finding| render::markdown_escape(&finding.title)).collect();
+    Some(match causes.as_slice() {
+        [] if report.verdict == Verdict::Healthy => format!("No fault was found that concerns {name}.\n\n"),
+        [] => format!(
+            "Nothing was found that explains trouble of {name}, but not everything could be read.\n\n"
+        ),
+        [only] => format!("What is wrong with {name}: **{only}**\n\n"),
+        several => {
+            format!("What is wrong with {name}, most telling first: **{}**\n\n", several.join("**; **"))
+        }
+    })
 }
 
 /// The tool output that the topic asks for, as it came.

@@ -136,6 +136,13 @@ fn two_names_widen_the_diagnosis_to_their_namespaces() {
 }
 
 #[test]
+fn a_question_about_an_object_is_answered_in_the_first_sentence() {
+    let (_, answer) = play("Why is catalog down?");
+    let expected = "What is wrong with `Deployment shop/catalog`: **catalog cannot pull its image**\n";
+    assert!(answer.starts_with(expected), "{answer}");
+}
+
+#[test]
 fn a_name_that_is_nowhere_is_said_so() {
     let (calls, answer) = play("Why is no-such-thing failing?");
     assert_eq!(diagnoses(&calls).len(), 1);

@@ -1,0 +1,312 @@
+//! One request to the API server: its answer within bounds of time and size, or a [`ClusterError`] that says what to do.
+
+use std::io;
+use std::time::Duration;
+
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use kube::client::Body;
+use serde::de::DeserializeOwned;
+
+use super::{ClusterError, redact};
+
+/// How long one answer may take.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a log may take: a node that is gone makes the API server wait for it.
+const LOG_TIMEOUT: Duration = Duration::from_secs(20);
+/// Largest answer that is read, in bytes.
+const MAX_ANSWER: usize = 128 << 20;
+/// How often a request is repeated when the server asks to come back later.
+const RETRIES: u32 = 3;
+/// The longest time that a server may ask to wait before a repetition.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Answers and their errors of a client, with the name under which the cluster appears in messages.
+pub(super) struct Requests<'a> {
+    pub(super) client: &'a kube::Client,
+    pub(super) cluster: &'a str,
+}
+
+impl Requests<'_> {
+    /// The whole answer.
+    pub(super) async fn bytes(&self, path: &str) -> Result<Vec<u8>, ClusterError> {
+        let read = async {
+            let body = self.answer(path).await?.into_body();
+            let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| self.cut_off(error))?;
+            Ok(Vec::from(body.to_bytes()))
+        };
+        self.within(TIMEOUT, read).await
+    }
+
+    /// The answer as JSON of a known shape.
+    pub(super) async fn json<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClusterError> {
+        let bytes = self.bytes(path).await?;
+        serde_json::from_slice(&bytes).map_err(|error| not_kubernetes(self.cluster, &error))
+    }
+
+    /// The newest part of the answer, at most `keep` bytes.
+    pub(super) async fn tail(&self, path: &str, keep: usize) -> Result<Tail, ClusterError> {
+        let read = async {
+            let mut body = self.answer(path).await?.into_body();
+            let mut tail = Tail::default();
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(|error| self.cut_off(error.into()))?;
+                if let Ok(data) = frame.into_data() {
+                    tail.push(&data, keep);
+                }
+            }
+            tail.shorten(keep);
+            Ok(tail)
+        };
+        self.within(LOG_TIMEOUT, read).await
+    }
+
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<T, ClusterError>>,
+    ) -> Result<T, ClusterError> {
+        tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+            let message = format!("the cluster {} did not answer within {} s", self.cluster, limit.as_secs());
+            Err(ClusterError::Unreachable(message))
+        })
+    }
+
+    /// A successful answer. A busy server is asked again when it says so.
+    async fn answer(&self, path: &str) -> Result<Response<Body>, ClusterError> {
+        let mut attempt = 0;
+        loop {
+            let request = Request::get(path).body(Body::empty());
+            let request =
+                request.map_err(|_| ClusterError::Invalid(format!("{path:?} is not a path of an API")))?;
+            let sent = self.client.send(request).await;
+            let response = sent.map_err(|error| unreachable(self.cluster, &error))?;
+            if response.status().is_success() {
+                return Ok(response);
+            }
+            match wait_before_retry(&response).filter(|_| attempt < RETRIES) {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return Err(self.refusal(response).await),
+            }
+            attempt += 1;
+        }
+    }
+
+    async fn refusal(&self, response: Response<Body>) -> ClusterError {
+        let code = response.status();
+        let body = Limited::new(response.into_body(), 64 << 10).collect().await;
+        let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+        let status: Option<kube::core::Status> = serde_json::from_slice(&body).ok();
+        let said = status.map(|status| redact::text(&status.message)).filter(|message| !message.is_empty());
+        refused(self.cluster, code, said)
+    }
+
+    fn cut_off(&self, error: Box<dyn std::error::Error + Send + Sync>) -> ClusterError {
+        if error.is::<http_body_util::LengthLimitError>() {
+            return ClusterError::Invalid(format!(
+                "the answer is larger than {} MiB; ask for less at a time (limit), or for one namespace",
+                MAX_ANSWER >> 20
+            ));
+        }
+        tracing::debug!(cluster = self.cluster, %error, "an answer broke off");
+        ClusterError::Unreachable(format!(
+            "the connection to the cluster {} broke in the middle of an answer; try again",
+            self.cluster
+        ))
+    }
+}
+
+/// The newest bytes of something that may be long.
+#[derive(Debug, Default)]
+pub(super) struct Tail {
+    bytes: Vec<u8>,
+    cut: bool,
+}
+
+impl Tail {
+    fn push(&mut self, data: &[u8], keep: usize) {
+        self.bytes.extend_from_slice(data);
+        // Moving the rest to the front each time would be quadratic.
+        if self.bytes.len() > keep.saturating_mul(2) {
+            self.shorten(keep);
+        }
+    }
+
+    fn shorten(&mut self, keep: usize) {
+        if let Some(surplus) = self.bytes.len().checked_sub(keep).filter(|surplus| *surplus > 0) {
+            self.bytes.drain(..surplus);
+            self.cut = true;
+        }
+    }
+
+    /// As text, from the first whole line on.
+    pub(super) fn into_text(self) -> String {
+        let text = String::from_utf8_lossy(&self.bytes);
+        match text.split_once('\n').filter(|_| self.cut) {
+            Some((_, whole)) => whole.to_owned(),
+            None => text.into_owned(),
+        }
+    }
+}
+
+fn wait_before_retry(response: &Response<Body>) -> Option<Duration> {
+    let busy = matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+    let seconds = response.headers().get(http::header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds)).filter(|wait| busy && *wait <= LONGEST_WAIT)
+}
+
+fn refused(cluster: &str, code: StatusCode, said: Option<String>) -> ClusterError {
+    let said_or = |otherwise: &str| said.clone().unwrap_or_else(|| otherwise.to_owned());
+    match code {
+        StatusCode::UNAUTHORIZED => ClusterError::Unreachable(format!(
+            "the cluster {cluster} does not accept the credentials (401): log in again, or check the user of this context \
+             with `kubectl config view --minify`"
+        )),
+        StatusCode::FORBIDDEN => ClusterError::Forbidden(format!(
+            "{}; drydock needs get and list for what it reads (a ClusterRole such as `view`)",
+            said_or("forbidden")
+        )),
+        StatusCode::NOT_FOUND => ClusterError::NotFound(said_or("not found")),
+        StatusCode::GONE => {
+            ClusterError::Expired(said_or("the continue token is too old; list again without it"))
+        }
+        StatusCode::METHOD_NOT_ALLOWED => ClusterError::Forbidden(said_or("not allowed")),
+        code if code.is_client_error() && code != StatusCode::TOO_MANY_REQUESTS => {
+            ClusterError::Invalid(said_or(&format!("the cluster {cluster} refused the request ({code})")))
+        }
+        code => {
+            let detail = said.map(|said| format!(": {said}")).unwrap_or_default();
+            ClusterError::Unreachable(format!(
+                "the cluster {cluster} answers, but cannot serve now ({code}){detail}; try again"
+            ))
+        }
+    }
+}
+
+/// An answer that does not look like the API server's: a proxy's page, a load balancer's.
+pub(super) fn not_kubernetes(cluster: &str, cause: &dyn std::error::Error) -> ClusterError {
+    tracing::debug!(cluster, error = %cause, "an answer is not Kubernetes'");
+    ClusterError::Unreachable(format!(
+        "what answers for the cluster {cluster} is not a Kubernetes API: is the server's address in the kubeconfig right, \
+         or is a proxy in the way?"
+    ))
+}
+
+/// A request that got no answer.
+pub(super) fn unreachable(cluster: &str, error: &kube::Error) -> ClusterError {
+    // What a credential program printed may be a token.
+    if !causes(error).any(|cause| cause.is::<kube::client::AuthError>()) {
+        let chain: Vec<String> = causes(error).map(ToString::to_string).collect();
+        tracing::debug!(cluster, error = chain.join(": "), "no answer");
+    }
+    ClusterError::Unreachable(format!("cannot reach the cluster {cluster}: {}", why_unreachable(error)))
+}
+
+fn causes(error: &kube::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    let first: &(dyn std::error::Error + 'static) = error;
+    std::iter::successors(Some(first), |error: &&(dyn std::error::Error + 'static)| error.source())
+}
+
+fn why_unreachable(error: &kube::Error) -> String {
+    if let Some(auth) = causes(error).find_map(|cause| cause.downcast_ref::<kube::client::AuthError>()) {
+        return why_no_credentials(auth);
+    }
+    if let Some(proxy) = why_no_proxy(error) {
+        return proxy;
+    }
+    let texts: Vec<String> = causes(error).map(ToString::to_string).collect();
+    let says = |words: &[&str]| texts.iter().any(|text| words.iter().any(|word| text.contains(word)));
+    if says(&["certificate", "UnknownIssuer"]) {
+        let detail: String = texts.last().map(|text| text.chars().take(160).collect()).unwrap_or_default();
+        return format!(
+            "its TLS certificate is not trusted ({detail}); check certificate-authority-data and the server's name in the \
+             kubeconfig"
+        );
+    }
+    if says(&["dns error", "failed to lookup address"]) {
+        return "the server's name cannot be resolved; check the address in the kubeconfig, and whether a VPN is needed"
+            .to_owned();
+    }
+    match causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => {
+            "connection refused; is it running, and is the server's address in the kubeconfig right?".to_owned()
+        }
+        Some(io::ErrorKind::TimedOut) => {
+            "no answer; is a VPN needed, or does the API server's list of allowed addresses leave this machine out?"
+                .to_owned()
+        }
+        _ => format!(
+            "{}; check the server's address in the kubeconfig, and the network",
+            texts.last().map(String::as_str).unwrap_or("no answer")
+        ),
+    }
+}
+
+fn why_no_credentials(error: &kube::client::AuthError) -> String {
+    use kube::client::AuthError;
+    match error {
+        AuthError::AuthExecStart(cause) if cause.kind() == io::ErrorKind::NotFound => {
+            "the program that the kubeconfig names for credentials (users[].user.exec.command) is not installed, or not \
+             on the PATH; for EKS it is the AWS CLI"
+                .to_owned()
+        }
+        AuthError::AuthExecStart(cause) => format!("the kubeconfig's credential program cannot be run: {cause}"),
+        AuthError::AuthExecRun { out, .. } => format!(
+            "the kubeconfig's credential program failed ({}); run it by hand to see why (`kubectl config view --minify` \
+             shows it), perhaps you have to log in",
+            out.status
+        ),
+        AuthError::ReadTokenFile(cause, path) => format!("the token file {} cannot be read: {cause}", path.display()),
+        _ => "the credentials in the kubeconfig cannot be used; check the user of this context with `kubectl config view \
+              --minify`"
+            .to_owned(),
+    }
+}
+
+fn why_no_proxy(error: &kube::Error) -> Option<String> {
+    let proxy = match error {
+        kube::Error::ProxyProtocolUnsupported { proxy_url }
+        | kube::Error::ProxyProtocolDisabled { proxy_url, .. } => proxy_url.host().unwrap_or("?"),
+        _ => return None,
+    };
+    Some(format!(
+        "it is behind the proxy {proxy} (proxy-url in the kubeconfig, or HTTPS_PROXY), which drydock cannot use; reach it \
+         without one, or record it with kubectl and use --bundle"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::fits(&["one\n", "two\n"], 100, "one\ntwo\n")]
+    #[case::exactly(&["one\n", "two\n"], 8, "one\ntwo\n")]
+    #[case::whole_lines_only(&["one\ntw", "o\nthree\n"], 9, "three\n")]
+    #[case::many_parts(&["1\n2\n3\n", "4\n5\n6\n", "7\n8\n9\n"], 5, "8\n9\n")]
+    #[case::one_long_line(&["0123456789"], 4, "6789")]
+    fn of_a_log_the_newest_lines_are_kept(#[case] parts: &[&str], #[case] keep: usize, #[case] text: &str) {
+        let mut tail = Tail::default();
+        for part in parts {
+            tail.push(part.as_bytes(), keep);
+            assert!(tail.bytes.len() <= 2 * keep.max(part.len()));
+        }
+        tail.shorten(keep);
+        assert_eq!(tail.into_text(), text);
+    }
+
+    #[rstest]
+    #[case(StatusCode::UNAUTHORIZED, "log in again")]
+    #[case(StatusCode::FORBIDDEN, "get and list")]
+    #[case(StatusCode::NOT_FOUND, "no such thing")]
+    #[case(StatusCode::GONE, "no such thing")]
+    #[case(StatusCode::BAD_REQUEST, "no such thing")]
+    #[case(StatusCode::TOO_MANY_REQUESTS, "try again")]
+    #[case(StatusCode::BAD_GATEWAY, "try again")]
+    fn a_refusal_says_what_the_server_said_or_what_to_do(#[case] code: StatusCode, #[case] text: &str) {
+        let error = refused("shop", code, Some("no such thing".to_owned())).to_string();
+        assert!(error.contains(text), "{error}");
+    }
+}

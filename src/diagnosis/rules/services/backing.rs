@@ -1,0 +1,99 @@
+//! What stands behind a Service: pods, the workloads that make them, and endpoints.
+
+use serde_json::{Map, Value};
+
+use crate::diagnosis::facts::{Facts, Key, Object, Pod, Read, Workload, selector};
+
+const WORKLOADS: [&str; 6] = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob"];
+
+/// A Service that selects pods, and what it selects.
+#[derive(Debug)]
+pub(in crate::diagnosis::rules) struct Backing<'f, 'a> {
+    pub(super) service: Object<'a>,
+    pub(super) selector: &'a Map<String, Value>,
+    /// Selected pods that live.
+    pub(in crate::diagnosis::rules) pods: Vec<&'f Pod<'a>>,
+    /// Workloads whose pods would be selected, whether they have any or not.
+    pub(super) workloads: Vec<Workload<'a>>,
+}
+
+impl<'f, 'a> Backing<'f, 'a> {
+    /// `None` for Services without selector, whose endpoints others make, and for names of other hosts.
+    pub(in crate::diagnosis::rules) fn of(facts: &'f Facts<'a>, service: Object<'a>) -> Option<Self> {
+        let value = service.value();
+        let selector = value.pointer("/spec/selector")?.as_object().filter(|map| !map.is_empty())?;
+        if value.text("/spec/type") == "ExternalName" || service.is_terminating() {
+            return None;
+        }
+        let selected = facts.pods_selected(service.namespace(), selector);
+        let pods = selected.filter(|pod| !pod.is_done() && !pod.object.is_terminating()).collect();
+        Some(Self { service, selector, pods, workloads: workloads(facts, service, selector) })
+    }
+
+    pub(in crate::diagnosis::rules) fn key(&self) -> Key {
+        self.service.key()
+    }
+
+    /// Traffic reaches somebody, as far as pods and endpoints tell.
+    pub(in crate::diagnosis::rules) fn is_served(&self, facts: &Facts<'a>) -> bool {
+        let takes_all = self.service.value().flag("/spec/publishNotReadyAddresses");
+        self.pods.iter().any(|pod| takes_all || pod.is_ready()) || ready_endpoints(facts, self.service) > 0
+    }
+
+    /// What has to work for the Service to work: its pods that are not ready, their nodes, and all workloads.
+    pub(in crate::diagnosis::rules) fn depends_on(&self) -> Vec<Key> {
+        let unready = || self.pods.iter().filter(|pod| !pod.is_ready());
+        let pods = unready().map(|pod| pod.object.key());
+        let nodes = unready().filter_map(|pod| pod.node()).map(|node| Key::new("Node", "", node));
+        let workloads = self.workloads.iter().map(Workload::key);
+        let owners = self.pods.iter().map(|pod| pod.workload.key());
+        let mut keys: Vec<Key> = pods.chain(nodes).chain(workloads).chain(owners).collect();
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+
+    pub(super) fn is_headless(&self) -> bool {
+        self.service.value().text("/spec/clusterIP") == "None"
+    }
+}
+
+/// The pod template's labels of a workload.
+pub(super) fn template_labels<'a>(workload: Object<'a>) -> Option<&'a Map<String, Value>> {
+    let pointer = match workload.kind() {
+        "CronJob" => "/spec/jobTemplate/spec/template/metadata/labels",
+        _ => "/spec/template/metadata/labels",
+    };
+    workload.value().pointer(pointer)?.as_object()
+}
+
+/// The workloads of a namespace that make pods. Those that another one controls are left out.
+pub(super) fn all_workloads<'a>(facts: &Facts<'a>, namespace: &str) -> Vec<Object<'a>> {
+    let of_kind = |kind: &'static str| facts.all_in(kind, namespace);
+    WORKLOADS
+        .iter()
+        .flat_map(|kind| of_kind(kind))
+        .filter(|workload| workload.controller().is_none())
+        .collect()
+}
+
+fn workloads<'a>(facts: &Facts<'a>, service: Object<'a>, selector: &Map<String, Value>) -> Vec<Workload<'a>> {
+    let all = all_workloads(facts, service.namespace()).into_iter();
+    let selected = all.filter(|workload| selector::map_matches(selector, template_labels(*workload)));
+    selected.map(Workload::of).collect()
+}
+
+/// How many endpoints are ready, as EndpointSlices or else Endpoints tell.
+fn ready_endpoints(facts: &Facts<'_>, service: Object<'_>) -> usize {
+    let of_service = |slice: &Object<'_>| slice.label("kubernetes.io/service-name") == Some(service.name());
+    let slices: Vec<Object<'_>> =
+        facts.all_in("EndpointSlice", service.namespace()).filter(of_service).collect();
+    if slices.is_empty() {
+        let endpoints = facts.get("Endpoints", service.namespace(), service.name());
+        let subsets = endpoints.map_or(&[][..], |endpoints| endpoints.value().list("/subsets"));
+        return subsets.iter().map(|subset| subset.list("/addresses").len()).sum();
+    }
+    let endpoints = slices.iter().flat_map(|slice| slice.value().list("/endpoints"));
+    // An unknown readiness counts as ready.
+    endpoints.filter(|endpoint| endpoint.pointer("/conditions/ready") != Some(&Value::Bool(false))).count()
+}

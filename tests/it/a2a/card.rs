@@ -1,0 +1,81 @@
+//! The card: one form per dialect, a merged one for who does not say, and conditional requests.
+
+use reqwest::Method;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::support::TestAgent;
+
+const PATH: &str = ".well-known/agent-card.json";
+
+async fn card(agent: &TestAgent, version: Option<&str>) -> reqwest::Response {
+    let request = agent.request(Method::GET, PATH);
+    match version {
+        Some(version) => request.header("A2A-Version", version),
+        None => request,
+    }
+    .send()
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn each_dialect_gets_its_own_form() {
+    let agent = TestAgent::scripted().await;
+    let v1: Value = card(&agent, Some("1.0")).await.json().await.unwrap();
+    let v03: Value = card(&agent, Some("0.3")).await.json().await.unwrap();
+    let merged: Value = card(&agent, None).await.json().await.unwrap();
+    let interfaces = json!([
+        { "url": agent.url, "protocolBinding": "JSONRPC", "protocolVersion": "1.0" },
+        { "url": agent.url, "protocolBinding": "JSONRPC", "protocolVersion": "0.3" },
+    ]);
+    assert_eq!(v1["supportedInterfaces"], interfaces);
+    for old in ["url", "preferredTransport", "protocolVersion"] {
+        assert!(v1.get(old).is_none(), "{old} is no member of 1.0");
+    }
+    assert!(v03.get("supportedInterfaces").is_none(), "supportedInterfaces is no member of 0.3");
+    assert_eq!(v03["url"], agent.url);
+    assert_eq!(v03["protocolVersion"], "0.3.0");
+    assert_eq!(v03["preferredTransport"], "JSONRPC");
+    assert_eq!((&merged["supportedInterfaces"], &merged["url"]), (&interfaces, &v03["url"]));
+    assert_eq!(merged["protocolVersion"], "0.3.0");
+    for form in [&v1, &v03, &merged] {
+        assert_eq!(form["name"], "K8s_Diagnostics_Agent");
+        assert_eq!(form["capabilities"]["streaming"], true);
+        assert_eq!(form["capabilities"]["pushNotifications"], false, "claims nothing that is not there");
+    }
+}
+
+#[tokio::test]
+async fn caches_are_told_what_the_form_depends_on() {
+    let agent = TestAgent::scripted().await;
+    let (v1, v03) = (card(&agent, Some("1.0")).await, card(&agent, Some("0.3")).await);
+    assert_eq!(v1.headers()["vary"], "A2A-Version");
+    assert_eq!(v1.headers()["content-type"], "application/json");
+    assert!(v1.headers()["cache-control"].to_str().unwrap().contains("max-age="));
+    assert_ne!(v1.headers()["etag"], v03.headers()["etag"]);
+}
+
+#[rstest]
+#[case::the_tag("{}", 304)]
+#[case::weak("W/{}", 304)]
+#[case::in_a_list("\"other\", {}", 304)]
+#[case::anything("*", 304)]
+#[case::another("\"other\"", 200)]
+#[tokio::test]
+async fn a_card_that_is_known_is_not_sent_again(#[case] condition: &str, #[case] status: u16) {
+    let agent = TestAgent::scripted().await;
+    let etag = card(&agent, None).await.headers()["etag"].to_str().unwrap().to_owned();
+    let request = agent.request(Method::GET, PATH).header("if-none-match", condition.replace("{}", &etag));
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), status);
+    assert_eq!(response.headers()["etag"], etag.as_str());
+    assert_eq!(response.bytes().await.unwrap().is_empty(), status == 304);
+}
+
+#[tokio::test]
+async fn the_older_address_works_too() {
+    let agent = TestAgent::scripted().await;
+    let response = agent.request(Method::GET, ".well-known/agent.json").send().await.unwrap();
+    assert_eq!(response.json::<Value>().await.unwrap()["name"], "K8s_Diagnostics_Agent");
+}

@@ -1,0 +1,78 @@
+//! Our own client against our own server, and against connections that break.
+
+use std::sync::Arc;
+
+use drydock::a2a::types::{Message, Role, StreamResponse, TaskState};
+use drydock::a2a::{A2aClient, ClientError};
+use futures::{StreamExt, TryStreamExt};
+
+use crate::support::{BreakingProxy, Puppet, TestAgent};
+
+fn user(text: &str) -> Message {
+    Message { role: Role::User, ..Message::agent_text(text) }
+}
+
+fn last_state(items: &[StreamResponse]) -> Option<TaskState> {
+    items.iter().rev().find_map(|item| match item {
+        StreamResponse::Task(task) => Some(task.status.state),
+        StreamResponse::StatusUpdate(event) => Some(event.status.state),
+        StreamResponse::Message(_) | StreamResponse::ArtifactUpdate(_) => None,
+    })
+}
+
+#[tokio::test]
+async fn the_client_reads_the_card_sends_streams_gets_and_cancels() {
+    let agent = TestAgent::scripted().await;
+    let client = A2aClient::connect(&agent.url, None).await.unwrap();
+    assert_eq!(client.card()["name"], "K8s_Diagnostics_Agent");
+    let StreamResponse::Task(sent) = client.send(&user("hello")).await.unwrap() else { panic!("a task") };
+    assert_eq!(sent.status.state, TaskState::Completed);
+    assert_eq!(client.get(&sent.id).await.unwrap(), sent);
+    let items: Vec<StreamResponse> = client.stream(&user("hello")).try_collect().await.unwrap();
+    assert_eq!(last_state(&items), Some(TaskState::Completed));
+    let mut held = client.stream(&user("hold"));
+    let Some(Ok(StreamResponse::Task(task))) = held.next().await else { panic!("the task comes first") };
+    assert_eq!(client.cancel(&task.id).await.unwrap().status.state, TaskState::Canceled);
+    let rest: Vec<StreamResponse> = held.try_collect().await.unwrap();
+    assert_eq!(last_state(&rest), Some(TaskState::Canceled));
+}
+
+#[tokio::test]
+async fn a_failed_call_says_what_the_agent_said() {
+    let agent = TestAgent::scripted().await;
+    let client = A2aClient::connect(&agent.url, None).await.unwrap();
+    let error = client.get(&"x".into()).await.unwrap_err();
+    assert!(matches!(error, ClientError::Agent { code: -32001, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_token_goes_only_where_it_was_meant_for() {
+    let agent = TestAgent::scripted().await;
+    let other_name = agent.url.replace("127.0.0.1", "localhost");
+    assert!(A2aClient::connect(&other_name, None).await.is_ok());
+    let error = A2aClient::connect(&other_name, Some("t".to_owned())).await.unwrap_err();
+    assert!(matches!(error, ClientError::Elsewhere { .. }), "{error}");
+    assert!(A2aClient::connect(&agent.url, Some("t".to_owned())).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_is_taken_up_where_it_broke() {
+    let puppet = Arc::new(Puppet::default());
+    let proxy = BreakingProxy::start().await;
+    let _agent = TestAgent::behind(&proxy, Arc::clone(&puppet) as _).await;
+    let client = A2aClient::connect(&proxy.url, None).await.unwrap();
+    let mut items = client.stream(&user("x"));
+    let strings = async {
+        let strings = puppet.next().await;
+        strings.status(TaskState::Working);
+        strings
+    };
+    let (first, strings) = tokio::join!(items.by_ref().take(2).try_collect::<Vec<_>>(), strings);
+    assert_eq!(last_state(&first.unwrap()), Some(TaskState::Working));
+    proxy.break_connections();
+    strings.answer(&["one\n", "two\n"]);
+    strings.status(TaskState::Completed);
+    let rest: Vec<StreamResponse> = items.try_collect().await.unwrap();
+    assert_eq!(rest.len(), 3, "nothing lost, nothing twice: {rest:?}");
+    assert!(proxy.connections() > 1);
+}

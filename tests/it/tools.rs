@@ -1,0 +1,9 @@
+//! The tools as a caller meets them: by name, with JSON arguments, on a recorded cluster.
+
+mod bounds;
+mod calls;
+mod events;
+mod lists;
+mod logs;
+mod objects;
+mod shop;
