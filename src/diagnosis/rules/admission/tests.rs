@@ -113,7 +113,7 @@ fn a_partly_filled_quota_is_a_warning_with_a_patch_that_makes_room_for_the_rest(
     let report = diagnosed(objects);
     let found = finding(&report, "quota-exceeded");
     assert_eq!(found.severity, Severity::Warning);
-    assert!(found.summary.contains("1 of 3 pods exist"), "{}", found.summary);
+    assert!(found.summary.contains("1 of its 3 pods exist"), "{}", found.summary);
     let expected = r#"kubectl -n shop patch resourcequota compute --type merge -p '{"spec":{"hard":{"limits.cpu":"2800m"}}}'"#;
     assert_eq!(found.remediation[0].command, expected);
     assert!(found.remediation[0].undo.contains(r#""limits.cpu":"2""#), "{}", found.remediation[0].undo);
@@ -176,7 +176,8 @@ fn defaults_of_a_limit_range_below_the_request_are_pointed_out() {
     let limits = json!([{ "type": "Container", "default": { "cpu": "500m" } }]);
     objects.push(object("v1", "LimitRange", "defaults", json!({ "spec": { "limits": limits } })));
     let report = diagnosed(objects);
-    assert!(report.findings[0].summary.contains("LimitRange defaults"), "{}", report.findings[0].summary);
+    assert_eq!(roots(&report), ["limit-range-violated Deployment/catalog"]);
+    assert!(report.findings[0].title.contains("LimitRange defaults"), "{}", report.findings[0].title);
 }
 
 fn webhook(policy: &str) -> Value {

@@ -134,8 +134,9 @@ impl<'a> Victims<'a> {
             ("ReplicaSet", 0, Some(ready)) if ready > 0 => {
                 format!(" The pods from before the change still serve ({ready} ready).")
             }
-            (_, 0, _) => format!(" None of {} pods exists.", victim.wanted),
-            (_, existing, _) => format!(" {existing} of {} pods exist.", victim.wanted),
+            (_, 0, _) if victim.wanted == 1 => " Its only pod does not exist.".to_owned(),
+            (_, 0, _) => format!(" None of its {} pods exists.", victim.wanted),
+            (_, existing, _) => format!(" {existing} of its {} pods exist.", victim.wanted),
         }
     }
 

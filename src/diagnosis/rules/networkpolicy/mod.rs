@@ -247,8 +247,8 @@ fn summary(cut: &Cut<'_, '_>) -> String {
     let what = match (cut.side, rules.is_empty()) {
         (Side::Ingress, true) => "and lets nobody in".to_owned(),
         (Side::Egress, true) => "and lets nothing out".to_owned(),
-        (Side::Ingress, false) => format!("and none of its rules lets {client} in"),
-        (Side::Egress, false) => "and none of its rules lets this way out".to_owned(),
+        (Side::Ingress, false) => format!("and lets in {}, which {client} is not", let_through(cut)),
+        (Side::Egress, false) => format!("and lets out to {}, which this is not", let_through(cut)),
     };
     let selected = policy.value().pointer("/spec/podSelector").map(selector::show).unwrap_or_default();
     let selected = if selected.is_empty() {
@@ -260,7 +260,7 @@ fn summary(cut: &Cut<'_, '_>) -> String {
         Side::Ingress => "the pods behind it",
         Side::Egress => "the client",
     };
-    let labels = cut.client.object.labels().map(selector::show_map).unwrap_or_default();
+    let labels = selector::show_map(&telling_labels(cut.client));
     format!(
         "NetworkPolicy {}/{} isolates {selected} ({}), {whose} among them, {what}. The client's labels are {}. Packets are dropped, so connections of {client} to {} time out.",
         policy.namespace(),
@@ -269,6 +269,31 @@ fn summary(cut: &Cut<'_, '_>) -> String {
         shorten(&labels, 200),
         cut.server
     )
+}
+
+/// Whom the rules of the policy let through, in words.
+fn let_through(cut: &Cut<'_, '_>) -> String {
+    let rules = cut.policy.value().list(cut.side.rules()).iter().map(|rule| {
+        let peers: Vec<String> = rule.list(cut.side.peers()).iter().map(peer_text).collect();
+        let ports: Vec<String> =
+            rule.list("/ports").iter().filter_map(|port| Some(port.get("port")?.to_string())).collect();
+        let peers = if peers.is_empty() { "everybody".to_owned() } else { peers.join(" or ") };
+        if ports.is_empty() { peers } else { format!("{peers} on port {}", ports.join(", ")) }
+    });
+    shorten(&rules.collect::<Vec<_>>().join("; "), 300)
+}
+
+/// `pods with role=checkout in namespaces with team=a`.
+fn peer_text(peer: &Value) -> String {
+    if let Some(block) = peer.get("ipBlock") {
+        return format!("addresses in {}", block.text("/cidr"));
+    }
+    let shown = |member: &str, noun: &str| {
+        let text = selector::show(peer.get(member)?);
+        Some(if text.is_empty() { format!("all {noun}") } else { format!("{noun} with {text}") })
+    };
+    let parts = [shown("podSelector", "pods"), shown("namespaceSelector", "namespaces")];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" in ")
 }
 
 /// A rule for exactly this way, added to the policy.

@@ -38,7 +38,7 @@ impl Side {
         }
     }
 
-    fn peers(self) -> &'static str {
+    pub(super) fn peers(self) -> &'static str {
         match self {
             Self::Ingress => "/from",
             Self::Egress => "/to",

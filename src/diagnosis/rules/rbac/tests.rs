@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use crate::diagnosis::report::{Confidence, Report};
 use crate::diagnosis::testing::{
-    self, deployment, diagnosed, diagnosed_with_log, finding, object, roots, snapshot, symptoms, with,
+    deployment, diagnosed, diagnosed_with_log, finding, object, roots, snapshot, symptoms, with,
 };
 
 const DENIED: &str = r#"E0101 reflector.go: failed to list *v1.Pod: pods is forbidden: User "system:serviceaccount:shop:watcher" cannot list resource "pods" in API group "" in the namespace "shop""#;
@@ -143,20 +143,31 @@ fn a_single_denial_long_before_the_end_is_passed_over() {
     );
 }
 
+/// The report of somebody who may not read this kind.
+fn report_without(plural: &str, rest: Vec<Value>) -> Report {
+    let mut snapshot = snapshot(crashing().into_iter().chain(rest).collect());
+    snapshot.coverage.read.retain(|read| read != plural);
+    let of = crate::diagnosis::LogRef {
+        namespace: "shop".to_owned(),
+        pod: "watcher-1".to_owned(),
+        container: "watcher".to_owned(),
+        previous: false,
+    };
+    snapshot.logs.push(crate::diagnosis::ContainerLog { of, text: DENIED.to_owned() });
+    crate::diagnosis::diagnose(&snapshot, &crate::diagnosis::report::Scope::default())
+}
+
 #[test]
-fn without_sight_of_roles_the_account_is_named_as_likely() {
-    let mut snapshot = snapshot(crashing());
-    snapshot.coverage.read.retain(|plural| plural != "rolebindings");
-    snapshot.logs.push(crate::diagnosis::ContainerLog {
-        of: crate::diagnosis::LogRef {
-            namespace: "shop".to_owned(),
-            pod: "watcher-1".to_owned(),
-            container: "watcher".to_owned(),
-            previous: false,
-        },
-        text: DENIED.to_owned(),
-    });
-    let report = crate::diagnosis::diagnose(&snapshot, &crate::diagnosis::report::Scope::default());
-    assert_eq!(testing::roots(&report), ["rbac-not-bound ServiceAccount/watcher"]);
+fn without_sight_of_bindings_the_account_is_named_as_likely() {
+    let report = report_without("rolebindings", vec![]);
+    assert_eq!(roots(&report), ["rbac-not-bound ServiceAccount/watcher"]);
+    assert_eq!(finding(&report, "rbac-not-bound").confidence, Confidence::Likely);
+}
+
+#[test]
+fn a_cluster_role_that_was_not_read_may_exist() {
+    let bound = binding("RoleBinding", "watch", ("ClusterRole", "pods"), account("shop", "watcher"));
+    let report = report_without("clusterroles", vec![bound]);
+    assert_eq!(roots(&report), ["rbac-not-bound ServiceAccount/watcher"]);
     assert_eq!(finding(&report, "rbac-not-bound").confidence, Confidence::Likely);
 }
