@@ -60,7 +60,7 @@ impl Execution {
         let inner = Arc::clone(&self.inner);
         let _slot = tokio::select! {
             biased;
-            () = inner.abandon.cancelled() => return self.abandon(news).await,
+            () = inner.abandon.cancelled() => return Err(Left::Abandoned),
             () = self.cancellation.cancelled() => return self.commit(vec![canceled()], news).await,
             slot = inner.slots.acquire() => slot,
         };
@@ -75,7 +75,7 @@ impl Execution {
         while !is_settled(self.stored.task.status.state) {
             let event = tokio::select! {
                 biased;
-                () = inner.abandon.cancelled() => return self.abandon(news).await,
+                () = inner.abandon.cancelled() => return Err(Left::Abandoned),
                 () = &mut grace_is_over => canceled(),
                 event = next_of(&mut events) => self.event_or_end(event),
             };
@@ -109,14 +109,6 @@ impl Execution {
             cancellation: self.cancellation.clone(),
         };
         stream::once(async move { executor.execute(request) }).flatten().fuse().boxed()
-    }
-
-    /// The process stops. What its client does not want any more is not for the next one to take up.
-    async fn abandon(&mut self, news: &watch::Sender<u64>) -> Result<(), Left> {
-        if self.cancellation.is_cancelled() {
-            return self.commit(vec![canceled()], news).await;
-        }
-        Err(Left::Abandoned)
     }
 
     /// The executor's event, or what it means that there is none.
