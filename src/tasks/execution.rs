@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
@@ -47,8 +48,16 @@ pub(super) fn failed(reason: &str) -> TaskEvent {
 impl Execution {
     pub(super) async fn run(mut self, news: &watch::Sender<u64>) {
         let id = self.stored.task.id.clone();
+        let started = Instant::now();
         match self.work(news).await {
-            Ok(()) => {}
+            Ok(()) => tracing::info!(
+                task.id = %id,
+                context.id = %self.stored.task.context_id,
+                state = ?self.stored.task.status.state,
+                entries = self.stored.sequence,
+                duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+                "a task has ended or waits for its client"
+            ),
             Err(Left::Abandoned) => tracing::info!(task.id = %id, "left for the next start"),
             Err(Left::Store(error)) => {
                 tracing::error!(task.id = %id, error = &error as &dyn std::error::Error, "could not be stored");
