@@ -110,7 +110,7 @@ impl Cluster {
             Ok(resources) => resources,
             Err(error) if api_version == "v1" => return Err(error),
             Err(error) => {
-                tracing::warn!(%api_version, %error, "an API group does not answer; its kinds are left out");
+                tracing::info!(%api_version, %error, "an API group does not answer; its kinds are left out");
                 return Ok(Vec::new());
             }
         };
@@ -201,4 +201,32 @@ fn nearest(kinds: &[Kind], name: &str) -> Vec<String> {
         }
     }
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(group: &str, version: &str, kind: &str, plural: &str) -> Kind {
+        let text = str::to_owned;
+        let (group, version, kind, plural) = (text(group), text(version), text(kind), text(plural));
+        Kind { group, version, kind, plural, short_names: Vec::new(), namespaced: true }
+    }
+
+    #[test]
+    fn of_several_groups_the_one_that_a_diagnosis_reads_is_meant() {
+        let old = kind("extensions", "v1beta1", "Ingress", "ingresses");
+        let new = kind("networking.k8s.io", "v1", "Ingress", "ingresses");
+        let kinds = [old.clone(), new.clone()];
+        assert_eq!(find(&kinds, "ingress", None), Some(&new));
+        assert_eq!(find(&kinds, "ingresses.extensions", None), Some(&old));
+        assert_eq!(find(&kinds, "Ingress", Some("extensions/v1beta1")), Some(&old));
+    }
+
+    #[test]
+    fn names_that_are_far_off_are_not_suggested() {
+        let kinds = [kind("", "v1", "Pod", "pods"), kind("apps", "v1", "Deployment", "deployments")];
+        assert_eq!(nearest(&kinds, "deplyoment"), ["deployments"]);
+        assert_eq!(nearest(&kinds, "xyz"), Vec::<String>::new());
+    }
 }

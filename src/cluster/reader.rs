@@ -6,6 +6,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::diagnosis::LogRef;
+
 use super::kind::{Kind, segment};
 use super::request::not_kubernetes;
 use super::{Cluster, ClusterError, redact};
@@ -109,6 +111,18 @@ impl ListQuery {
 }
 
 impl LogQuery {
+    /// The newest lines of this log.
+    pub(super) fn newest(of: &LogRef, lines: u32) -> Self {
+        Self {
+            namespace: of.namespace.clone(),
+            pod: of.pod.clone(),
+            container: Some(of.container.clone()),
+            previous: of.previous,
+            tail_lines: Some(lines),
+            since_seconds: None,
+        }
+    }
+
     fn parameters(&self) -> LogParams {
         LogParams {
             container: self.container.clone().filter(|name| !name.is_empty()),

@@ -274,3 +274,39 @@ fn why_no_proxy(error: &kube::Error) -> Option<String> {
          without one, or record it with kubectl and use --bundle"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::fits(&["one\n", "two\n"], 100, "one\ntwo\n")]
+    #[case::exactly(&["one\n", "two\n"], 8, "one\ntwo\n")]
+    #[case::whole_lines_only(&["one\ntw", "o\nthree\n"], 9, "three\n")]
+    #[case::many_parts(&["1\n2\n3\n", "4\n5\n6\n", "7\n8\n9\n"], 5, "8\n9\n")]
+    #[case::one_long_line(&["0123456789"], 4, "6789")]
+    fn of_a_log_the_newest_lines_are_kept(#[case] parts: &[&str], #[case] keep: usize, #[case] text: &str) {
+        let mut tail = Tail::default();
+        for part in parts {
+            tail.push(part.as_bytes(), keep);
+            assert!(tail.bytes.len() <= 2 * keep.max(part.len()));
+        }
+        tail.shorten(keep);
+        assert_eq!(tail.into_text(), text);
+    }
+
+    #[rstest]
+    #[case(StatusCode::UNAUTHORIZED, "log in again")]
+    #[case(StatusCode::FORBIDDEN, "get and list")]
+    #[case(StatusCode::NOT_FOUND, "no such thing")]
+    #[case(StatusCode::GONE, "no such thing")]
+    #[case(StatusCode::BAD_REQUEST, "no such thing")]
+    #[case(StatusCode::TOO_MANY_REQUESTS, "try again")]
+    #[case(StatusCode::BAD_GATEWAY, "try again")]
+    fn a_refusal_says_what_the_server_said_or_what_to_do(#[case] code: StatusCode, #[case] text: &str) {
+        let error = refused("shop", code, Some("no such thing".to_owned())).to_string();
+        assert!(error.contains(text), "{error}");
+    }
+}

@@ -93,6 +93,7 @@ pub const READ_KINDS: &[ReadKind] = &[
     kind("", "v1", "ResourceQuota", "resourcequotas", true, false),
     kind("", "v1", "LimitRange", "limitranges", true, false),
     kind("storage.k8s.io", "v1", "StorageClass", "storageclasses", false, false),
+    kind("storage.k8s.io", "v1", "VolumeAttachment", "volumeattachments", false, false),
     kind("storage.k8s.io", "v1", "CSIDriver", "csidrivers", false, false),
     kind("networking.k8s.io", "v1", "Ingress", "ingresses", true, false),
     kind("networking.k8s.io", "v1", "IngressClass", "ingressclasses", false, false),

@@ -4,12 +4,12 @@ use futures::StreamExt;
 use serde_json::Value;
 
 use crate::cluster::kind::segment;
-use crate::cluster::snapshot::{CONCURRENCY, KindRead};
+use crate::cluster::snapshot::{CONCURRENCY, KindRead, gap, note};
 use crate::cluster::{Cluster, LogQuery};
 use crate::diagnosis::LogRef;
 
 use super::files::Files;
-use super::{CaptureLimits, Captured, Missing};
+use super::{CaptureLimits, Captured};
 
 /// The logs that the pods have.
 pub(super) fn wanted(reads: &[KindRead], limits: CaptureLimits) -> Vec<LogRef> {
@@ -54,25 +54,18 @@ pub(super) async fn record(
     captured: &mut Captured,
 ) {
     let reading = wanted.into_iter().filter_map(|of| Some((path(&of)?, of))).map(|(path, of)| async move {
-        let query = LogQuery {
-            namespace: of.namespace.clone(),
-            pod: of.pod.clone(),
-            container: Some(of.container.clone()),
-            previous: of.previous,
-            tail_lines: Some(limits.log_lines),
-            since_seconds: None,
-        };
-        (path, cluster.logs_within(&query, limits.log_bytes).await)
+        let log = cluster.logs_within(&LogQuery::newest(&of, limits.log_lines), limits.log_bytes).await;
+        (path, of, log)
     });
-    let mut reading = futures::stream::iter(reading).buffer_unordered(CONCURRENCY);
-    while let Some((path, log)) = reading.next().await {
+    let mut reading = futures::stream::iter(reading).buffered(CONCURRENCY);
+    while let Some((path, of, log)) = reading.next().await {
         match log {
             Ok(text) if text.is_empty() => {}
             Ok(text) => {
                 captured.logs += 1;
                 files.add(path, text.into_bytes()).await;
             }
-            Err(error) => captured.missing.push(Missing { what: path, why: error.to_string() }),
+            Err(error) => note(&mut captured.missing, gap(&of, &error)),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Reading the logs of suspects, side by side.
 
-use std::collections::BTreeSet;
-
 use futures::StreamExt;
 
 use crate::cluster::{Cluster, ClusterError, LogQuery};
@@ -9,7 +7,7 @@ use crate::diagnosis::report::Missing;
 use crate::diagnosis::{ContainerLog, LogRef, Snapshot};
 
 use super::SnapshotLimits;
-use super::objects::CONCURRENCY;
+use super::objects::{CONCURRENCY, FORBIDDEN};
 
 /// Adds these logs to the snapshot, as far as they can be read.
 pub(super) async fn add(
@@ -19,43 +17,36 @@ pub(super) async fn add(
     limits: SnapshotLimits,
 ) -> Snapshot {
     let reading = wanted.into_iter().map(|of| async move {
-        let log = cluster.logs_within(&query(&of, limits), limits.log_bytes).await;
+        let log = cluster.logs_within(&LogQuery::newest(&of, limits.log_lines), limits.log_bytes).await;
         (of, log)
     });
     let logs: Vec<_> = futures::stream::iter(reading).buffered(CONCURRENCY).collect().await;
-    let mut missing = BTreeSet::new();
     for (of, log) in logs {
         match log {
             Ok(text) => snapshot.logs.push(ContainerLog { of, text }),
-            Err(error) => missing.extend(gap(&of, &error)),
+            Err(error) => note(&mut snapshot.coverage.missing, gap(&of, &error)),
         }
     }
-    let missing = missing.into_iter().map(|(what, why)| Missing { what, why });
-    snapshot.coverage.missing.extend(missing);
     snapshot
 }
 
-fn query(of: &LogRef, limits: SnapshotLimits) -> LogQuery {
-    LogQuery {
-        namespace: of.namespace.clone(),
-        pod: of.pod.clone(),
-        container: Some(of.container.clone()),
-        previous: of.previous,
-        tail_lines: Some(limits.log_lines),
-        since_seconds: None,
-    }
+/// Says what is missing, once.
+pub(in crate::cluster) fn note(all: &mut Vec<Missing>, missing: Option<Missing>) {
+    all.extend(missing.filter(|missing| !all.contains(missing)));
 }
 
 /// What is missing without this log. Where a container has none, nothing is.
-fn gap(of: &LogRef, error: &ClusterError) -> Option<(String, String)> {
+pub(in crate::cluster) fn gap(of: &LogRef, error: &ClusterError) -> Option<Missing> {
     match error {
         ClusterError::NotFound(_) | ClusterError::Invalid(_) | ClusterError::Expired(_) => None,
         ClusterError::Forbidden(_) => {
-            Some((format!("logs in the namespace {}", of.namespace), "forbidden".to_owned()))
+            let what = format!("logs in the namespace {}", of.namespace);
+            Some(Missing { what, why: FORBIDDEN.to_owned() })
         }
         ClusterError::Unreachable(message) => {
             let which = if of.previous { "previous log" } else { "log" };
-            Some((format!("{which} of {}/{}, {}", of.namespace, of.pod, of.container), message.clone()))
+            let what = format!("{which} of {}/{}, {}", of.namespace, of.pod, of.container);
+            Some(Missing { what, why: message.clone() })
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Reading objects kind by kind: side by side, page by page, and with a word on what could not be read.
 
+use std::collections::HashSet;
+
 use futures::StreamExt;
 use serde_json::Value;
 
@@ -84,7 +86,9 @@ impl Reading<'_> {
             progress(Progress::Read { done: done.len(), of: wanted.len(), objects });
         }
         done.sort_by_key(|(place, _)| *place);
-        answered(done.into_iter().map(|(_, read)| read).collect())
+        let mut reads = answered(done.into_iter().map(|(_, read)| read).collect())?;
+        say_once(&mut reads);
+        Ok(reads)
     }
 
     async fn kind(&self, wanted: &ReadKind, offered: &[Kind]) -> KindRead {
@@ -95,9 +99,7 @@ impl Reading<'_> {
         };
         match self.pages(kind, None).await {
             Ok(objects) => objects.into_read(plural),
-            Err(ClusterError::Forbidden(_)) if kind.namespaced && !self.namespaces.is_empty() => {
-                self.in_namespaces(plural, kind).await
-            }
+            Err(ClusterError::Forbidden(_)) if kind.namespaced => self.in_namespaces(plural, kind).await,
             Err(error) => {
                 let missing = KindRead::missing(plural, why(&error));
                 KindRead { error: Some(error), ..missing }
@@ -123,9 +125,12 @@ impl Reading<'_> {
         }
     }
 
+    /// Namespace by namespace; where nobody says which, the one of the kubeconfig's context.
     async fn in_namespaces(&self, plural: &'static str, kind: &Kind) -> KindRead {
+        let default = [self.cluster.client.default_namespace().to_owned()];
+        let namespaces = if self.namespaces.is_empty() { &default[..] } else { &self.namespaces };
         let mut all = KindRead { plural, ..KindRead::default() };
-        for namespace in &self.namespaces {
+        for namespace in namespaces {
             match self.pages(kind, Some(namespace)).await {
                 Ok(objects) => {
                     let read = objects.into_read(plural);
@@ -139,10 +144,10 @@ impl Reading<'_> {
                 }
             }
         }
-        let what = match all.read {
-            true => format!("{plural} outside {}", self.namespaces.join(", ")),
-            false => plural.to_owned(),
-        };
+        if !all.read {
+            return KindRead::missing(plural, FORBIDDEN.to_owned());
+        }
+        let what = format!("namespaces other than {}", namespaces.join(", "));
         all.missing.push(Missing { what, why: FORBIDDEN.to_owned() });
         all
     }
@@ -173,6 +178,14 @@ impl Reading<'_> {
     }
 }
 
+/// What is missing of many kinds for the same reason is said with the first.
+fn say_once(reads: &mut [KindRead]) {
+    let mut said = HashSet::new();
+    for read in reads {
+        read.missing.retain(|missing| said.insert((missing.what.clone(), missing.why.clone())));
+    }
+}
+
 fn choose_recorded<'k>(bundle: &Bundle, candidates: &[&'k Kind]) -> Option<&'k Kind> {
     let with_objects = candidates.iter().find(|kind| bundle.count(kind) > 0);
     with_objects.or_else(|| candidates.iter().find(|kind| bundle.is_recorded(kind))).copied()
@@ -193,7 +206,7 @@ impl Objects {
     }
 }
 
-const FORBIDDEN: &str = "forbidden";
+pub(super) const FORBIDDEN: &str = "forbidden";
 
 fn why(error: &ClusterError) -> String {
     match error {

@@ -203,13 +203,6 @@ impl<'a> Pod<'a> {
     pub(crate) fn is_done(&self) -> bool {
         matches!(self.phase(), "Succeeded" | "Failed")
     }
-
-    /// Labels, containers and owner make it serve: it should be ready, and is not on its way out.
-    pub(crate) fn should_be_ready(&self) -> bool {
-        !self.is_done()
-            && !self.object.is_terminating()
-            && self.value().text("/spec/restartPolicy") != "Never"
-    }
 }
 
 fn containers<'a>(

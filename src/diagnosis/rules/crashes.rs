@@ -209,19 +209,26 @@ fn verdict(
 }
 
 fn peer_says(facts: &Facts<'_>, peer: &Dependency, line: &str) -> String {
+    let service = &peer.service.name;
+    let address = if peer.address.starts_with(service.as_str()) {
+        format!("Service {}", peer.address)
+    } else {
+        format!("Service {service} ({})", peer.address)
+    };
     match (peer.exists, peer.wrong_port(facts)) {
-        (false, _) => format!("it needs {}, but there is no Service {}", peer.address, peer.service.name),
+        (false, _) => format!("it needs {}, but there is no Service {service}", peer.address),
         (true, Some(ports)) => {
             let ports: Vec<String> = ports.iter().map(i64::to_string).collect();
-            format!(
-                "it uses {}, but Service {} offers port {}",
-                peer.address,
-                peer.service.name,
-                ports.join(", ")
-            )
+            format!("it uses {}, but Service {service} offers port {}", peer.address, ports.join(", "))
         }
-        (true, None) => format!("{} does not answer ({line})", peer.address),
+        (true, None) => format!("{address} {}", logs::how_unreachable(line)),
     }
+}
+
+/// ` There is no Service order-db; orders-db may be meant.`
+fn no_service(facts: &Facts<'_>, peer: &Dependency) -> String {
+    let meant = peer.meant(facts).map(|meant| format!("; {meant} may be meant")).unwrap_or_default();
+    format!(" There is no Service {}{meant}.", peer.service.name)
 }
 
 /// What an exit code means (FAILURES 1.3).
@@ -257,15 +264,15 @@ fn crash_summary<'a>(
     let mut text = format!("Container {} ends{lifetime}: {}.", container.name(), exit_says(end));
     match telling {
         Some(telling) => {
-            text.push_str(&format!(" Its log says: {}", shorten(logs::without_time(telling.line), 300)))
+            text.push_str(&format!(" Its log says: “{}”.", shorten(logs::without_time(telling.line), 300)))
         }
         None => text.push_str(" Its log could not be read or is empty."),
     }
     if let Some(peer) = dependency {
         let says = match (peer.exists, peer.wrong_port(facts).is_some()) {
-            (false, _) => format!(" There is no Service {}.", peer.service.name),
+            (false, _) => no_service(facts, peer),
             (true, true) => format!(" Service {} does not offer that port.", peer.service.name),
-            (true, false) => format!(" {} is Service {}.", peer.address, peer.service.name),
+            (true, false) => format!(" The address is that of Service {}.", peer.service.name),
         };
         text.push_str(&says);
     }
@@ -332,9 +339,14 @@ pub(super) fn check_init_wait<'a>(facts: &Facts<'a>, group: &Group<'_, 'a>) -> D
         .confidence(Confidence::Likely)
         .cause(container.name())
         .summary(format!(
-            "Init container {} has run for {} and does not end, so the pod's containers are not started.{}",
+            "Init container {} has run for {} and does not end, so the pod's containers are not started.{}{}",
             container.name(),
             duration(since),
+            waits_for
+                .as_ref()
+                .filter(|peer| !peer.exists)
+                .map(|peer| no_service(facts, peer))
+                .unwrap_or_default(),
             group.impact()
         ))
         .explained_by(match &waits_for {

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::diagnosis::facts::{Container, Facts, Key, Object, Pod, Read, reference, references};
+use crate::diagnosis::facts::{Container, Facts, Key, Object, Pod, Read, nearest, reference, references};
 use crate::diagnosis::report::ObjectRef;
 
 /// Values longer than this, in bytes, are not searched for addresses.
@@ -37,6 +37,20 @@ pub(super) struct Dependency {
 impl Dependency {
     pub(super) fn key(&self) -> Key {
         Key::from(&self.service)
+    }
+
+    /// Where there is no such Service: the one that was most likely meant, of a similar name or in another namespace.
+    pub(super) fn meant(&self, facts: &Facts<'_>) -> Option<String> {
+        if self.exists {
+            return None;
+        }
+        let (services, wanted) = (facts.all("Service"), self.service.name.as_str());
+        let is_here = |service: &&Object<'_>| Some(service.namespace()) == self.service.namespace.as_deref();
+        let similar = nearest(wanted, services.iter().filter(is_here).map(|service| service.name()));
+        let elsewhere = || services.iter().find(|service| service.name() == wanted);
+        similar
+            .map(str::to_owned)
+            .or_else(|| elsewhere().map(|service| format!("{wanted}.{}", service.namespace())))
     }
 
     /// The ports of the Service, where it exists and the one that is asked for is none of them. Headless Services have no
@@ -223,6 +237,19 @@ mod tests {
         let snapshot = testing::snapshot(vec![testing::service("db", "db")]);
         let found = of_line(&Facts::new(&snapshot), "shop", line);
         assert_eq!(found.as_ref().map(|found| (found.service.name.as_str(), found.exists)), expected);
+    }
+
+    #[rstest]
+    #[case("lookup order-db: no such host", Some("orders-db"))]
+    #[case("lookup cache: no such host", Some("cache.other"))]
+    #[case("lookup mail: no such host", None)]
+    fn the_service_that_was_meant_is_similar_or_elsewhere(#[case] line: &str, #[case] meant: Option<&str>) {
+        let mut elsewhere = testing::service("cache", "cache");
+        elsewhere["metadata"]["namespace"] = json!("other");
+        let snapshot = testing::snapshot(vec![testing::service("orders-db", "orders-db"), elsewhere]);
+        let facts = Facts::new(&snapshot);
+        let found = of_line(&facts, "shop", line).unwrap();
+        assert_eq!(found.meant(&facts).as_deref(), meant);
     }
 
     #[test]

@@ -172,10 +172,8 @@ fn registry_of(image: &str) -> &str {
 fn former_image(facts: &Facts<'_>, group: &Group<'_, '_>) -> Option<String> {
     let container = group.sample().container?;
     let former = revisions::former_template(facts, group.workload)?;
-    let containers = former.list("/spec/containers").iter();
-    let same =
-        containers.filter(|spec| spec["name"] == container.name()).map(|spec| spec.text("/image").to_owned());
-    same.last()
+    let mut containers = former.list("/spec/containers").iter();
+    containers.find(|spec| spec["name"] == container.name()).map(|spec| spec.text("/image").to_owned())
 }
 
 fn remedies(facts: &Facts<'_>, group: &Group<'_, '_>, why: Why) -> Vec<Remediation> {

@@ -14,6 +14,7 @@ mod links;
 mod load_balancers;
 mod logs;
 mod merge;
+mod networkpolicy;
 mod nodes;
 mod pods;
 mod probes;
@@ -111,6 +112,7 @@ pub const RULES: &[RuleInfo] = &[
     rule("ingress-backend-missing", "an Ingress routes to a Service or port that does not exist"),
     rule("ingress-tls-secret-missing", "the TLS secret of an Ingress does not exist or is none"),
     rule("ingress-backend-down", "nothing answers behind an Ingress"),
+    rule("network-policy-blocks", "a NetworkPolicy cuts a way that a workload needs"),
     rule("load-balancer-failed", "the load balancer of a Service or Ingress cannot be made"),
     rule("deployment-paused", "a Deployment is paused, and its newest changes are not rolled out"),
     rule("statefulset-update-blocked", "a broken pod of the former revision keeps a StatefulSet from its update"),
@@ -190,6 +192,7 @@ pub(super) fn run(facts: &Facts<'_>) -> Vec<Draft> {
     pods::check(facts, &mut drafts);
     workloads::jobs::check(facts, &mut drafts);
     rbac::check(facts, &mut drafts);
+    networkpolicy::check(facts, &mut drafts);
     admission::check(facts, &mut drafts);
     // What follows only speaks where what came before has not said why, or shows its effects.
     workloads::rollouts::check(facts, &mut drafts);
@@ -206,9 +209,9 @@ pub(super) fn run(facts: &Facts<'_>) -> Vec<Draft> {
 /// The containers whose logs would help, most telling first.
 pub(super) fn wanted_logs(facts: &Facts<'_>, limit: usize) -> Vec<LogRef> {
     let mut logs = pods::wanted_logs(facts, limit);
-    let others = services::wanted_logs(facts);
+    let others = services::wanted_logs(facts).into_iter().chain(networkpolicy::wanted_logs(facts));
     let mut seen: HashSet<LogRef> = logs.iter().cloned().collect();
-    logs.extend(others.into_iter().filter(|log| seen.insert(log.clone())));
+    logs.extend(others.filter(|log| seen.insert(log.clone())));
     logs.truncate(limit);
     logs
 }

@@ -75,7 +75,7 @@ pub(super) fn check<'a>(facts: &Facts<'a>, drafts: &mut Vec<Draft>) {
     drafts.extend(of(Trouble::Start).iter().map(|group| crashes::check_start(facts, group)));
     drafts.extend(of(Trouble::Crash).iter().map(|group| crashes::check(facts, group)));
     drafts.extend(of(Trouble::InitWaits).iter().map(|group| crashes::check_init_wait(facts, group)));
-    drafts.extend(of(Trouble::NotReady).iter().map(|group| probes::check(facts, group)));
+    drafts.extend(of(Trouble::NotReady).iter().filter_map(|group| probes::check(facts, group)));
 }
 
 /// Containers whose logs explain their trouble, crashing ones first: of each workload's containers one pod.
@@ -328,6 +328,9 @@ impl<'f, 'a> Group<'f, 'a> {
 
     /// `None of its 3 pods is ready.`, `2 of 3 pods are ready.`, or nothing where that is not counted.
     pub(super) fn impact(&self) -> String {
+        if self.cases.iter().all(|case| case.pod.is_ready()) {
+            return " It runs again for now.".to_owned();
+        }
         match (self.workload.ready(), self.workload.desired()) {
             (Some(0), Some(1)) => " Its only pod is not ready.".to_owned(),
             (Some(0), Some(desired)) if desired > 1 => format!(" None of its {desired} pods is ready."),

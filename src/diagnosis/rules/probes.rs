@@ -40,36 +40,81 @@ enum Fault {
     Other,
 }
 
+/// While other pods of a workload serve, a new one may take this long, in seconds, to become ready.
+const START_GRACE: i64 = 300;
+
+impl Fault {
+    /// A program that needs longer to start shows these too.
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Unwell(_) | Self::Timeout | Self::Refused(_) | Self::Other)
+    }
+}
+
 /// The probes of a container: member of its spec, word in events.
 const PROBES: &[(&str, &str)] =
     &[("startupProbe", "Startup"), ("livenessProbe", "Liveness"), ("readinessProbe", "Readiness")];
 
-/// A container that runs and is not ready.
-pub(super) fn check<'a>(facts: &Facts<'a>, group: &Group<'_, 'a>) -> Draft {
-    let case = group.sample();
-    let Some(container) = case.container else { return group.draft("readiness-failing", group.name()) };
-    let is_starting = container.spec.get("startupProbe").is_some() && !container.status.flag("/started");
-    let (member, word) = if is_starting { PROBES[0] } else { PROBES[2] };
+/// A container that runs and is not ready, unless it may only need longer to start.
+pub(super) fn check<'a>(facts: &Facts<'a>, group: &Group<'_, 'a>) -> Option<Draft> {
+    let container = group.sample().container?;
+    let (member, word) = if is_starting(&container) { PROBES[0] } else { PROBES[2] };
     let told = newest(facts, group, word);
     let fault = fault(facts, group, &container, member, told);
-    let says = says(&fault, member, &container);
-    let since = container.running_since().map_or(0, |time| facts.seconds_since(time));
+    if fault.may_pass() && group.cases.iter().all(|case| has_time_left(facts, group, case)) {
+        return None;
+    }
+    Some(not_ready(facts, group, &container, member, told, &fault))
+}
+
+/// Its startup probe has not succeeded yet; until then no other probe asks.
+fn is_starting(container: &Container<'_>) -> bool {
+    container.spec.get("startupProbe").is_some() && !container.status.flag("/started")
+}
+
+/// Within what its startup probe grants; or new, while other pods serve, as in a rollout.
+fn has_time_left(facts: &Facts<'_>, group: &Group<'_, '_>, case: &pods::Case<'_, '_>) -> bool {
+    let Some(container) = case.container else { return false };
+    let since = running_for(facts, &container);
+    let is_granted = is_starting(&container) && since <= granted(&container, "startupProbe");
+    is_granted || (since <= START_GRACE && group.workload.ready().is_some_and(|ready| ready > 0))
+}
+
+fn running_for(facts: &Facts<'_>, container: &Container<'_>) -> i64 {
+    container.running_since().map_or(0, |time| facts.seconds_since(time))
+}
+
+/// How long a container has until a probe gives up for the first time, in seconds.
+fn granted(container: &Container<'_>, member: &str) -> i64 {
+    let seconds =
+        |field: &str, default: i64| container.spec.int(&format!("/{member}/{field}")).unwrap_or(default);
+    seconds("initialDelaySeconds", 0) + seconds("periodSeconds", 10) * seconds("failureThreshold", 3)
+}
+
+fn not_ready<'a>(
+    facts: &Facts<'a>,
+    group: &Group<'_, 'a>,
+    container: &Container<'a>,
+    member: &str,
+    told: Option<KubeEvent<'a>>,
+    fault: &Fault,
+) -> Draft {
+    let says = says(fault, member, container);
     group
-        .draft(rule(&fault), format!("{} is not ready: {says}", group.name()))
-        .confidence(confidence(&fault, told.is_some()))
+        .draft(rule(fault), format!("{} is not ready: {says}", group.name()))
+        .confidence(confidence(fault, told.is_some()))
         .cause(format!("{} {member}", container.name()))
         .summary(format!(
             "Container {} has run for {}, but is not ready, so Services send it no traffic: {says}.{}",
             container.name(),
-            duration(since),
+            duration(running_for(facts, container)),
             group.impact()
         ))
         .evidence(group.spec_field(&format!("{}/{member}", container.spec_pointer())))
         .evidence(group.spec_field(&format!("{}/ports", container.spec_pointer())))
         .evidence(told.map(|found| event(&found)))
-        .evidence(telling_line(facts, group, &container, &fault))
-        .explained_by(explanations(facts, group, &container, &fault))
-        .remedy(remedy(group, &container, member, &fault))
+        .evidence(telling_line(facts, group, container, fault))
+        .explained_by(explanations(facts, group, container, fault))
+        .remedy(remedy(group, container, member, fault))
         .remedies(kubectl::rollback(group.workload))
 }
 
@@ -104,8 +149,8 @@ pub(super) fn killed<'a>(
         ),
     };
     let lifetime = End::of(&container).and_then(|end| end.lifetime()).map(duration).unwrap_or_default();
-    let advice =
-        if slow { " It needs longer to start than the probe grants: give it a startupProbe." } else { "" };
+    let (advice, more_time) = more_time(member);
+    let advice = if slow { advice } else { "" };
     group
         .draft(rule, title)
         .confidence(confidence(&fault, told.is_some()))
@@ -123,10 +168,24 @@ pub(super) fn killed<'a>(
         .evidence(telling_line(facts, group, &container, &fault))
         .explained_by(explanations(facts, group, &container, &fault))
         .remedy(match slow {
-            true => repair_command(group, "Add a startupProbe with enough failureThreshold × periodSeconds for the start"),
+            true => repair_command(group, more_time),
             false => remedy(group, &container, member, &fault),
         })
         .remedies(kubectl::rollback(group.workload))
+}
+
+/// What a program needs that is killed while it starts: advice for the summary, and the remedy.
+fn more_time(member: &str) -> (&'static str, &'static str) {
+    match member {
+        "startupProbe" => (
+            " It needs longer to start than its startup probe grants.",
+            "Raise failureThreshold or periodSeconds of the startupProbe: their product is the time for the start",
+        ),
+        _ => (
+            " It needs longer to start than the probe grants: give it a startupProbe.",
+            "Add a startupProbe with enough failureThreshold × periodSeconds for the start",
+        ),
+    }
 }
 
 /// The newest `Unhealthy` event of a probe, of any pod of the group.
@@ -380,15 +439,12 @@ fn is_slow_start<'a>(
     if !matches!(fault, Fault::Refused(_) | Fault::Timeout | Fault::Unwell(_)) {
         return false;
     }
-    let seconds =
-        |field: &str, default: i64| container.spec.int(&format!("/{member}/{field}")).unwrap_or(default);
-    let granted =
-        seconds("initialDelaySeconds", 0) + seconds("periodSeconds", 10) * seconds("failureThreshold", 3);
-    let grace = 30 + seconds("periodSeconds", 10);
+    let period = container.spec.int(&format!("/{member}/periodSeconds")).unwrap_or(10);
+    let longest = granted(container, member) + 30 + period;
     let lifetime = End::of(container).and_then(|end| end.lifetime());
     let never_listened = listening(facts, group, container).is_none();
     never_listened
-        && lifetime.is_some_and(|lifetime| lifetime <= granted + grace)
+        && lifetime.is_some_and(|lifetime| lifetime <= longest)
         && matches!(fault, Fault::Refused(_))
 }
 
@@ -522,9 +578,32 @@ mod tests {
         assert_eq!(testing::diagnosed(objects).findings, []);
     }
 
-    fn killed_after(seconds: i64, port: i64) -> Vec<Value> {
-        let mut container = probed("livenessProbe");
-        container["livenessProbe"]["httpGet"]["port"] = json!(port);
+    #[rstest]
+    #[case::within_its_startup_probe(json!({ "failureThreshold": 30 }), false, 8080, &[])]
+    #[case::beyond_its_startup_probe(json!({ "failureThreshold": 3 }), false, 8080, &["readiness-failing Deployment/web"])]
+    #[case::in_a_rollout(json!({ "failureThreshold": 3 }), true, 8080, &[])]
+    #[case::time_does_not_heal_a_wrong_port(json!({ "failureThreshold": 30 }), true, 9090, &["probe-wrong-port Deployment/web"])]
+    fn a_program_that_starts_is_given_time(
+        #[case] probe: Value,
+        #[case] others_serve: bool,
+        #[case] port: i64,
+        #[case] roots: &[&str],
+    ) {
+        let probe = testing::with(json!({ "httpGet": { "path": "/ready", "port": port } }), probe);
+        let container = json!({ "ports": [{ "containerPort": 8080 }], "startupProbe": probe });
+        let status =
+            json!({ "started": false, "state": { "running": { "startedAt": "2026-01-01T11:58:20Z" } } });
+        let mut objects = testing::deployment("web", container, status);
+        objects[0]["status"]["readyReplicas"] = json!(i32::from(others_serve));
+        let refused = format!("Startup probe failed: dial tcp 10.0.1.5:{port}: connect: connection refused");
+        objects.push(testing::warning("Pod", "web-1", "Unhealthy", &refused));
+        assert_eq!(testing::roots(&testing::diagnosed(objects)), roots);
+    }
+
+    fn killed_by(word: &str, seconds: i64, port: i64) -> Vec<Value> {
+        let member = format!("{}Probe", word.to_lowercase());
+        let mut container = probed(&member);
+        container[&member]["httpGet"]["port"] = json!(port);
         let finished: jiff::Timestamp = "2026-01-01T11:57:00Z".parse().unwrap();
         let started = finished - jiff::SignedDuration::from_secs(seconds);
         let status = json!({
@@ -532,20 +611,20 @@ mod tests {
             "lastState": { "terminated": { "exitCode": 137, "reason": "Error", "startedAt": started.to_string(), "finishedAt": finished.to_string() } },
         });
         let mut objects = testing::deployment("web", container, status);
-        let refused = format!("Liveness probe failed: dial tcp 10.0.1.5:{port}: connect: connection refused");
+        let refused = format!("{word} probe failed: dial tcp 10.0.1.5:{port}: connect: connection refused");
         objects.push(testing::warning("Pod", "web-1", "Unhealthy", &refused));
         objects.push(testing::warning(
             "Pod",
             "web-1",
             "Killing",
-            "Container web failed liveness probe, will be restarted",
+            &format!("Container web failed {} probe, will be restarted", word.to_lowercase()),
         ));
         objects
     }
 
     #[test]
     fn a_kill_by_the_liveness_probe_is_told_from_a_crash() {
-        let report = testing::diagnosed(killed_after(300, 9090));
+        let report = testing::diagnosed(killed_by("Liveness", 300, 9090));
         assert_eq!(testing::roots(&report), ["liveness-probe-kills Deployment/web"]);
         assert!(report.findings[0].title.contains("9090"), "{}", report.findings[0].title);
     }
@@ -553,9 +632,18 @@ mod tests {
     #[test]
     fn a_program_that_is_killed_before_it_listens_starts_too_slowly() {
         assert_eq!(
-            testing::roots(&testing::diagnosed(killed_after(31, 8080))),
+            testing::roots(&testing::diagnosed(killed_by("Liveness", 31, 8080))),
             ["startup-too-slow Deployment/web"]
         );
+    }
+
+    #[rstest]
+    #[case::no_startup_probe("Liveness", "Add a startupProbe")]
+    #[case::a_short_one("Startup", "Raise failureThreshold")]
+    fn a_slow_start_is_given_time_by_a_startup_probe(#[case] word: &str, #[case] remedy: &str) {
+        let report = testing::diagnosed(killed_by(word, 31, 8080));
+        let finding = testing::finding(&report, "startup-too-slow");
+        assert!(finding.remediation[0].summary.starts_with(remedy), "{:?}", finding.remediation);
     }
 
     #[test]

@@ -1,57 +1,19 @@
 //! What a diagnosis reads, and how it says what it could not.
 
-use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use drydock::cluster::{
-    Bundle, BundleApi, BundleResponse, Cluster, ClusterError, ClusterInfo, Progress, SnapshotLimits, diagnose,
-};
+use drydock::cluster::{Cluster, ClusterError, Progress, SnapshotLimits, diagnose};
 use drydock::diagnosis::READ_KINDS;
 use drydock::diagnosis::report::{Coverage, Report, Scope, Verdict};
-use http::{Request, Response, StatusCode};
+use http::{Response, StatusCode};
 use http_body_util::Full;
 use rstest::rstest;
 use serde_json::{Value, json};
-use tower::ServiceExt;
 
+use super::stand_in::{answer, live, refusal};
 use super::{bundle_of, files, list, pod};
-
-fn answer(code: StatusCode, body: &Value) -> BundleResponse {
-    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
-    *response.status_mut() = code;
-    response
-}
-
-fn refusal(code: StatusCode, reason: &str) -> BundleResponse {
-    let message = format!("no: {reason}");
-    answer(
-        code,
-        &json!({ "kind": "Status", "status": "Failure", "reason": reason, "message": message, "code": code.as_u16() }),
-    )
-}
-
-/// A live cluster with the objects of a bundle, where some requests are answered differently.
-fn live(
-    bundle: Bundle,
-    otherwise: impl Fn(&str, &str) -> Option<BundleResponse> + Send + Sync + 'static,
-) -> Cluster {
-    let api = BundleApi::new(Arc::new(bundle));
-    let otherwise = Arc::new(otherwise);
-    let service = tower::service_fn(move |request: Request<kube::client::Body>| {
-        let (api, otherwise) = (api.clone(), Arc::clone(&otherwise));
-        async move {
-            let uri = request.uri().clone();
-            match otherwise(uri.path(), uri.query().unwrap_or_default()) {
-                Some(response) => Ok::<_, Infallible>(response),
-                None => api.oneshot(request).await,
-            }
-        }
-    });
-    let info = ClusterInfo { name: "live".to_owned(), version: None, recorded: false, captured_at: None };
-    Cluster::new(kube::Client::new(service, "default"), info)
-}
 
 async fn report_of(cluster: &Cluster, scope: &Scope) -> Report {
     diagnose(cluster, scope, SnapshotLimits::default(), |_| ()).await.expect("the cluster answers")
@@ -126,9 +88,22 @@ async fn where_only_a_namespace_may_be_read_the_scope_says_which() {
     let scope = Scope { namespaces: vec!["shop".to_owned()], object: None };
     let report = report_of(&cluster, &scope).await;
     assert!(report.coverage.read.contains(&"pods".to_owned()));
-    assert_eq!(why(&report.coverage, "pods outside shop"), Some("forbidden"));
+    let elsewhere =
+        report.coverage.missing.iter().filter(|missing| missing.what == "namespaces other than shop");
+    assert_eq!(elsewhere.count(), 1);
     assert!(!report.coverage.read.contains(&"nodes".to_owned()));
     assert_eq!(why(&report.coverage, "nodes"), Some("forbidden"));
+}
+
+#[tokio::test]
+async fn where_nobody_says_which_namespace_that_of_the_context_is_read() {
+    let cluster = live(bundle_of(&files()), |path, _| {
+        let elsewhere = path == "/api/v1/pods" || path.contains("/namespaces/shop/");
+        elsewhere.then(|| refusal(StatusCode::FORBIDDEN, "Forbidden"))
+    });
+    let report = report_of(&cluster, &Scope::default()).await;
+    assert_eq!(why(&report.coverage, "namespaces other than default"), Some("forbidden"));
+    assert!(report.coverage.read.contains(&"pods".to_owned()));
 }
 
 #[tokio::test]
@@ -152,6 +127,24 @@ async fn older_versions_are_read_where_there_is_no_newer_one() {
     files.push(("resources/poddisruptionbudgets.json".to_owned(), list(&[budget])));
     let report = report_of(&Cluster::from_bundle(bundle_of(&files)), &Scope::default()).await;
     assert!(report.coverage.read.contains(&"poddisruptionbudgets".to_owned()), "{:?}", report.coverage);
+}
+
+#[tokio::test]
+async fn events_of_the_newer_group_are_read_where_the_core_has_none() {
+    let mut files = files();
+    let event = json!({ "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": { "name": "e", "namespace": "shop" } });
+    files.push(("resources/events.json".to_owned(), list(&[event])));
+    let objects = Mutex::new(0);
+    let progress = |step| {
+        if let Progress::Read { objects: read, .. } = step {
+            *objects.lock().unwrap() = read;
+        }
+    };
+    let cluster = Cluster::from_bundle(bundle_of(&files));
+    let report = diagnose(&cluster, &Scope::default(), SnapshotLimits::default(), progress).await.unwrap();
+    assert!(report.coverage.read.contains(&"events".to_owned()));
+    // Four pods, a Deployment and the event.
+    assert_eq!(*objects.lock().unwrap(), 6);
 }
 
 #[tokio::test]

@@ -1,7 +1,15 @@
 //! A recorded cluster, read as any other: through the Kubernetes client.
 
+mod archive;
+mod capture;
 mod diagnose;
+mod http;
+mod live;
 mod read;
+mod secrets;
+mod stand_in;
+
+use std::path::Path;
 
 use drydock::cluster::{Bundle, Cluster};
 use serde_json::{Value, json};
@@ -67,4 +75,32 @@ fn shop() -> Cluster {
 
 fn names(items: &[Value]) -> Vec<&str> {
     items.iter().filter_map(|item| item["metadata"]["name"].as_str()).collect()
+}
+
+/// Writes a bundle as a folder.
+fn write(folder: &Path, files: &[(String, String)]) {
+    for (path, content) in files {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("a folder can be made");
+        std::fs::write(path, content).expect("a file can be written");
+    }
+}
+
+/// All files below a folder, in order, with their content.
+fn contents(folder: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).expect("a folder can be read").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).expect("it is below").to_string_lossy().into_owned();
+                found.push((name, std::fs::read_to_string(path).expect("a file can be read")));
+            }
+        }
+    }
+    found.sort();
+    found
 }

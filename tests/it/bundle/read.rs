@@ -1,9 +1,14 @@
 //! Discovery, lists, objects and logs.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use drydock::cluster::{ClusterError, ListQuery, LogQuery};
+use http::{HeaderValue, StatusCode};
 use rstest::rstest;
 
-use super::{names, shop};
+use super::stand_in::{live, refusal};
+use super::{bundle_of, files, names, shop};
 
 #[rstest]
 #[case::plural("pods", "v1", "pods")]
@@ -144,4 +149,46 @@ async fn logs_are_read_as_asked(#[case] query: LogQuery, #[case] lines: &[&str])
 #[tokio::test]
 async fn a_log_that_cannot_be_is_refused(#[case] query: LogQuery) {
     assert!(matches!(shop().logs(&query).await, Err(ClusterError::Invalid(_))));
+}
+
+/// A cluster that counts the requests for a path, and refuses the first of them so.
+fn counting(path: &'static str, refuse: Option<StatusCode>) -> (drydock::cluster::Cluster, Arc<AtomicUsize>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let cluster = live(bundle_of(&files()), move |asked, _| {
+        let is_first = asked == path && counted.fetch_add(1, Ordering::SeqCst) == 0;
+        let mut response = refusal(refuse.filter(|_| is_first)?, "TooManyRequests");
+        response.headers_mut().insert("retry-after", HeaderValue::from_static("0"));
+        Some(response)
+    });
+    (cluster, count)
+}
+
+#[tokio::test]
+async fn what_was_discovered_is_not_asked_for_again() {
+    let (cluster, count) = counting("/apis", None);
+    cluster.kinds().await.unwrap();
+    cluster.clone().resolve("pods", None).await.unwrap();
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+}
+
+#[rstest]
+#[case::too_many_requests(StatusCode::TOO_MANY_REQUESTS)]
+#[case::not_ready(StatusCode::SERVICE_UNAVAILABLE)]
+#[tokio::test]
+async fn a_busy_server_is_asked_again_when_it_says_so(#[case] refuse: StatusCode) {
+    let (cluster, count) = counting("/api/v1/pods", Some(refuse));
+    let pods = cluster.resolve("pods", None).await.unwrap();
+    assert_eq!(cluster.list(&pods, &ListQuery::default()).await.unwrap().items.len(), 4);
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn an_api_group_whose_server_is_down_takes_no_other_with_it() {
+    let cluster = live(bundle_of(&files()), |path, _| {
+        (path == "/apis/policy/v1").then(|| refusal(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"))
+    });
+    let kinds = cluster.kinds().await.unwrap();
+    assert!(kinds.iter().any(|kind| kind.plural == "deployments"));
+    assert!(!kinds.iter().any(|kind| kind.group == "policy"));
 }

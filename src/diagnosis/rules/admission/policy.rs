@@ -1,6 +1,6 @@
 //! Refusals by policy, by missing objects, and the rest (FAILURES B4 to B6, B10, B12 to B14).
 
-use crate::diagnosis::draft::{self, Draft, absent, advice, change, in_namespace, kubectl_name, sh, shorten};
+use crate::diagnosis::draft::{self, Draft, absent, advice, change, sh, shorten};
 use crate::diagnosis::facts::{Facts, Key, Read, nearest, reference};
 use crate::diagnosis::report::{Confidence, Remediation, Risk};
 use crate::diagnosis::rules::{kubectl, rbac};
@@ -9,7 +9,13 @@ use super::victims::Victims;
 
 /// The refusal without the words that controllers and the API server put before it.
 pub(super) fn reason(message: &str) -> &str {
-    let markers = ["\" is forbidden: ", " failed error: ", "Error creating: ", "Error creating job: "];
+    let markers = [
+        "\" is forbidden: ",
+        "\" is invalid: ",
+        " failed error: ",
+        "Error creating: ",
+        "Error creating job: ",
+    ];
     markers.iter().find_map(|marker| message.split_once(marker)).map_or(message, |(_, rest)| rest)
 }
 
@@ -168,7 +174,7 @@ pub(super) fn terminating(facts: &Facts<'_>, victims: &Victims<'_>) -> Draft {
     let name = victims.namespace();
     let object = reference("v1", "Namespace", "", name);
     let namespace = facts.get("Namespace", "", name);
-    let title = format!("Namespace {name} is being deleted: nothing can be created in it");
+    let title = format!("Namespace {name} is being deleted: {} cannot create pods in it", victims.name());
     let show = format!("kubectl get namespace {} -o yaml", sh(name));
     victims
         .draft("namespace-terminating", object, title)
@@ -205,31 +211,41 @@ pub(super) fn forbidden(facts: &Facts<'_>, victims: &Victims<'_>) -> Draft {
 pub(super) fn other(facts: &Facts<'_>, victims: &Victims<'_>) -> Draft {
     let workload = victims.workload();
     let said = shorten(reason(victims.first().message), 400);
-    let defaults = facts.all_in("LimitRange", victims.namespace()).filter(|range| {
+    let defaults = facts.all_in("LimitRange", victims.namespace()).find(|range| {
+        let limits = range.value().list("/spec/limits");
         said.contains("must be less than or equal to")
-            && range.value().list("/spec/limits").iter().any(|limit| limit.get("default").is_some())
+            && limits.iter().any(|limit| limit.get("default").is_some())
     });
-    let defaults: Vec<_> = defaults.collect();
-    let hint = match defaults.first() {
+    let (rule, title) = match defaults {
+        Some(range) => (
+            "limit-range-violated",
+            format!(
+                "{} requests more than the limit that LimitRange {} sets by default",
+                victims.name(),
+                range.name()
+            ),
+        ),
+        None => (
+            "pod-creation-refused",
+            format!("The API server refuses the pods of {}: {}", victims.name(), shorten(&said, 160)),
+        ),
+    };
+    let hint = match defaults {
         Some(range) => format!(
-            " LimitRange {} sets default limits, and what the pod requests may be above them.",
+            " The pods state no limit of their own, so they get the default of LimitRange {}.",
             range.name()
         ),
         None => String::new(),
     };
     victims
-        .own_draft("pod-creation-refused", format!("The API server refuses the pods of {}", victims.name()))
+        .own_draft(rule, title)
         .confidence(Confidence::Likely)
-        .summary(format!("It says: {said}.{hint}{}", victims.impact()))
-        .evidence(victims.spec_field("/containers/0/resources").filter(|_| !defaults.is_empty()))
-        .evidence(defaults.iter().filter_map(|range| draft::field(*range, "/spec/limits")))
+        .summary(format!("The API server says: {said}.{hint}{}", victims.impact()))
+        .evidence(defaults.and_then(|_| victims.spec_field("/containers/0/resources")))
+        .evidence(defaults.and_then(|range| draft::field(range, "/spec/limits")))
         .remedy(change(
             "Correct what the message names",
-            format!(
-                "kubectl {}describe {}",
-                in_namespace(&workload.reference),
-                kubectl_name(&workload.reference)
-            ),
+            kubectl::describe(&workload.reference),
             kubectl::edit(&workload.reference),
             kubectl::undo(workload),
             kubectl::verify(workload),

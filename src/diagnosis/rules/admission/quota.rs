@@ -74,10 +74,16 @@ pub(super) fn exceeded(facts: &Facts<'_>, victims: &Victims<'_>, told: &Exceeded
         None => victims.draft(
             "quota-exceeded",
             reference("v1", "ResourceQuota", victims.namespace(), told.name),
-            format!(
-                "ResourceQuota {} is used up ({resources}): {name} cannot create all its pods",
-                told.name
-            ),
+            match amounts.iter().find(|amount| amount.requested > amount.limited) {
+                Some(amount) => format!(
+                    "ResourceQuota {} allows less {} in all than one pod of {name} asks for",
+                    told.name, amount.resource
+                ),
+                None => format!(
+                    "ResourceQuota {} is used up ({resources}): {name} cannot create all its pods",
+                    told.name
+                ),
+            },
         ),
     };
     draft

@@ -85,7 +85,7 @@ fn refusal<'a>(facts: &Facts<'a>, owner: Object<'a>) -> Option<(&'a str, Evidenc
     // The controller takes the condition away as soon as it succeeds.
     let condition = owner.condition(of_type).filter(|condition| condition["reason"] == reason);
     let is_current =
-        |event: &KubeEvent<'_>| condition.is_some() || !succeeded.is_some_and(|time| Some(time) > event.last);
+        |event: &KubeEvent<'_>| condition.is_some() || succeeded.is_none_or(|time| Some(time) <= event.last);
     match failed.filter(is_current) {
         Some(event) => Some((event.message, draft::event(&event))),
         None => Some((condition?.text("/message"), draft::condition(owner, of_type)?)),
@@ -134,8 +134,9 @@ impl<'a> Victims<'a> {
             ("ReplicaSet", 0, Some(ready)) if ready > 0 => {
                 format!(" The pods from before the change still serve ({ready} ready).")
             }
-            (_, 0, _) => format!(" None of {} pods exists.", victim.wanted),
-            (_, existing, _) => format!(" {existing} of {} pods exist.", victim.wanted),
+            (_, 0, _) if victim.wanted == 1 => " Its only pod does not exist.".to_owned(),
+            (_, 0, _) => format!(" None of its {} pods exists.", victim.wanted),
+            (_, existing, _) => format!(" {existing} of its {} pods exist.", victim.wanted),
         }
     }
 

@@ -52,7 +52,10 @@ fn a_kill_for_memory_counts_although_the_container_runs_again() {
     let mut objects = testing::healthy_deployment("api", json!({}));
     objects[2]["status"]["containerStatuses"][0] =
         testing::with(objects[2]["status"]["containerStatuses"][0].clone(), status);
-    assert_eq!(testing::roots(&testing::diagnosed(objects)), ["oom-killed Deployment/api"]);
+    let report = testing::diagnosed(objects);
+    assert_eq!(testing::roots(&report), ["oom-killed Deployment/api"]);
+    let summary = &report.findings[0].summary;
+    assert!(summary.ends_with("It runs again for now."), "{summary}");
 }
 
 #[test]

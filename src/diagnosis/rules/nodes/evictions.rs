@@ -151,8 +151,9 @@ impl Evicted<'_, '_, '_> {
         let node = self.newest.pod.node().unwrap_or_default();
         let title = format!("Node {node} {what} and evicted pods of {}", self.group.name());
         let why = format!("{}, because the node {what}.", self.count());
-        let hogs = self.hogs.iter().filter(|hog| hog.node == node).map(|hog| hog.workload.clone());
-        let hogs: Vec<Key> = hogs.filter(|hog| *hog != self.group.workload.key()).collect();
+        let hogs =
+            self.hogs.iter().filter(|hog| hog.node == node && hog.workload != self.group.workload.key());
+        let hogs: Vec<Key> = hogs.map(|hog| hog.pod.clone()).collect();
         let is_unwell =
             self.facts.get("Node", "", node).is_some_and(|node| super::is_unwell(self.facts, node));
         let mut draft = self

@@ -80,7 +80,7 @@ fn ailing<'a>(
         .remedies(remedies(node, ailment.kind));
     if let Some(resource) = ailment.kind.resource() {
         let hogs = hogs.iter().filter(|hog| hog.node == node.name() && hog.resource == resource);
-        draft = draft.explained_by(hogs.map(|hog| hog.workload.clone()));
+        draft = draft.explained_by(hogs.map(|hog| hog.pod.clone()));
     }
     if ailment.kind.stops_pods() {
         draft = draft.breaks(victims(facts, &pods, down).into_iter().filter(|key| !agents.contains(key)));

@@ -39,6 +39,8 @@ pub(super) struct Usage {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Hog {
     pub(super) workload: Key,
+    /// The pod that was evicted for it.
+    pub(super) pod: Key,
     pub(super) node: String,
     pub(super) resource: String,
 }
@@ -103,7 +105,12 @@ pub(super) fn hog(facts: &Facts<'_>, pod: &Pod<'_>) -> Option<Hog> {
         None => usage.used >= A_LOT,
     };
     let is_over = usage.used > usage.requested;
-    (is_large && is_over).then(|| Hog { workload: pod.workload.key(), node: node.to_owned(), resource })
+    (is_large && is_over).then(|| Hog {
+        workload: pod.workload.key(),
+        pod: pod.object.key(),
+        node: node.to_owned(),
+        resource,
+    })
 }
 
 #[cfg(test)]

@@ -23,12 +23,19 @@ pub(super) enum Cause<'a> {
     Unknown,
 }
 
-const KINDS: [&str; 4] = ["Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"];
+/// Without these nothing can be said; without their cluster-wide counterparts a little less.
+const NEEDED: [&str; 2] = ["Role", "RoleBinding"];
+const WANTED: [&str; 2] = ["ClusterRole", "ClusterRoleBinding"];
+
+/// Everything that could give a right was read.
+pub(super) fn is_complete(facts: &Facts<'_>) -> bool {
+    NEEDED.iter().chain(&WANTED).all(|kind| facts.was_read(kind))
+}
 
 /// `None` where the request is allowed by now, or nobody that the snapshot knows has made it.
 pub(super) fn cause<'a>(facts: &Facts<'a>, denial: &Denial) -> Option<Cause<'a>> {
     let account = denial.account()?;
-    if KINDS.iter().any(|kind| !facts.was_read(kind)) {
+    if NEEDED.iter().any(|kind| !facts.was_read(kind)) {
         return Some(Cause::Unknown);
     }
     let reaching: Vec<Object<'a>> = reaching_bindings(facts, denial).collect();
@@ -38,7 +45,11 @@ pub(super) fn cause<'a>(facts: &Facts<'a>, denial: &Denial) -> Option<Cause<'a>>
         return None;
     }
     let named = |binding: &Object<'a>| names(*binding, account);
-    let dangling = reaching.iter().find(|binding| named(binding) && role(facts, **binding).is_none());
+    let is_dangling = |binding: &&Object<'a>| {
+        let kind = binding.value().text("/roleRef/kind");
+        named(binding) && facts.was_read(kind) && role(facts, **binding).is_none()
+    };
+    let dangling = reaching.iter().find(is_dangling);
     let astray = || {
         let granting = reaching.iter().filter(|binding| grants(binding));
         granting.copied().find_map(|binding| Some((binding, meant_subject(facts, binding, account)?)))

@@ -6,6 +6,8 @@ mod remedies;
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use crate::diagnosis::draft::{self, Draft, absent, log_line};
 use crate::diagnosis::facts::{Facts, Key, Object, Pod, Read, reference};
 use crate::diagnosis::report::{Confidence, Evidence, ObjectRef, Remediation, Severity};
@@ -135,10 +137,10 @@ fn explain<'a>(facts: &Facts<'a>, denial: &Denial, pod: Option<&Pod<'a>>) -> Opt
         rule: found.rule,
         object: found.object,
         title: format!("{who} may not {action}: {}", found.title),
-        summary: format!("The API server refuses {who} to {action}. {}", found.why),
+        summary: format!("The API server does not let {who} {action}. {}", found.why),
         evidence: found.evidence,
         remedies: remedies::of(facts, denial, cause),
-        confidence: if cause == Cause::Unknown { Confidence::Likely } else { Confidence::Certain },
+        confidence: if authority::is_complete(facts) { Confidence::Certain } else { Confidence::Likely },
         account,
         cause: format!("{} {}", denial.user, action),
     })
@@ -239,13 +241,14 @@ fn other_namespace(denial: &Denial, binding: Object<'_>) -> Explained {
 
 fn role_lacks(denial: &Denial, role: Object<'_>, binding: Object<'_>) -> Explained {
     let rules = role.value().list("/rules");
-    let place = rules
-        .iter()
-        .position(|rule| rule.list("/resources").iter().any(|resource| resource == denial.resource.as_str()));
+    let is_about = |rule: &&Value| {
+        rule.list("/resources").iter().any(|resource| resource == denial.resource.as_str() || resource == "*")
+    };
+    let place = rules.iter().position(|rule| is_about(&rule));
+    let allowed = rules.iter().filter(is_about).map(rights).collect::<Vec<_>>().join("; ");
     let what = match place {
-        Some(_) if has_verb(role, denial) => "for this API group or object name",
-        Some(_) => "with this verb",
-        None => "at all",
+        Some(_) => format!("which allows {allowed}, and not this"),
+        None => format!("which says nothing of {}", denial.resource_text()),
     };
     // A role that Kubernetes brings along is the same for everybody; which role is bound can change.
     let object = if authority::is_shared(role) { binding } else { role };
@@ -256,22 +259,22 @@ fn role_lacks(denial: &Denial, role: Object<'_>, binding: Object<'_>) -> Explain
         rule: "rbac-role-lacks",
         object: object.reference(),
         title: format!("{} does not allow {} {}", named(role), denial.verb, denial.resource_text()),
-        why: format!(
-            "{} binds it to {}, which does not list {} {what}.",
-            named(binding),
-            named(role),
-            denial.resource_text()
-        ),
+        why: format!("{} binds it to {}, {what}.", named(binding), named(role)),
         evidence,
     }
 }
 
-/// Some rule about the resource has the verb.
-fn has_verb(role: Object<'_>, denial: &Denial) -> bool {
-    role.value().list("/rules").iter().any(|rule| {
-        rule.list("/resources").iter().any(|resource| resource == denial.resource.as_str())
-            && rule.list("/verbs").iter().any(|verb| verb == denial.verb.as_str() || verb == "*")
-    })
+/// `get, list of secrets`, with the API groups and names where the rule has some.
+fn rights(rule: &Value) -> String {
+    let words = |list: &str| {
+        let words: Vec<&str> = rule.list(list).iter().filter_map(Value::as_str).collect();
+        words.join(", ")
+    };
+    let groups = Some(words("/apiGroups")).filter(|groups| !groups.is_empty());
+    let groups = groups.map(|groups| format!(" in API group {groups}")).unwrap_or_default();
+    let names = Some(words("/resourceNames")).filter(|names| !names.is_empty());
+    let names = names.map(|names| format!(" named {names}")).unwrap_or_default();
+    format!("{} of {}{groups}{names}", words("/verbs"), words("/resources"))
 }
 
 fn not_bound<'a>(

@@ -1,6 +1,6 @@
 //! Claims that keep a pod from being scheduled: they do not exist (A12), or are not bound (A11).
 
-use crate::diagnosis::draft::{Draft, absent, change, in_namespace, sh};
+use crate::diagnosis::draft::{Draft, absent, change, field, in_namespace, sh};
 use crate::diagnosis::facts::{Key, Object, Pod, Read, nearest, reference};
 use crate::diagnosis::report::{ObjectRef, Risk};
 use crate::diagnosis::rules::{kubectl, storage};
@@ -18,10 +18,16 @@ pub(in crate::diagnosis::rules) fn names(pod: &Pod<'_>) -> Vec<String> {
     volumes.filter_map(name).collect()
 }
 
-/// A claim is new and nothing speaks against it: it is about to be bound.
+/// A claim is new and nothing speaks against it, or has just been bound: the pod is about to be scheduled.
 pub(super) fn are_settling(waiting: &Waiting<'_, '_, '_>) -> bool {
-    let open = |claim: &Object<'_>| claim.value().text("/status/phase") == "Pending";
-    let mut unbound = claims(waiting).into_iter().filter(open);
+    let is = |claim: &Object<'_>, phase: &str| claim.value().text("/status/phase") == phase;
+    let all = claims(waiting);
+    let waits_for_claims_only =
+        waiting.said.reasons.iter().all(|counted| counted.reason == Reason::ClaimUnbound);
+    if !waiting.said.is_silent() && waits_for_claims_only && !all.is_empty() {
+        return all.iter().all(|claim| is(claim, "Bound"));
+    }
+    let mut unbound = all.into_iter().filter(|claim| is(claim, "Pending"));
     waiting.said.reasons.is_empty() && unbound.any(|claim| storage::is_settling(waiting.facts, claim))
 }
 
@@ -167,8 +173,14 @@ fn unbound_draft(waiting: &Waiting<'_, '_, '_>, claims: &[ObjectRef]) -> Draft {
     };
     let why = "The scheduler places a pod only when its claims are bound to volumes, or can be.";
     let verify = kubectl::verify(waiting.group.workload);
+    let phases = claims.iter().filter_map(|claim| {
+        let found =
+            waiting.facts.get("PersistentVolumeClaim", waiting.pod.object.namespace(), &claim.name)?;
+        field(found, "/status/phase")
+    });
     waiting
         .draft("pod-waits-for-claim", title, why)
+        .evidence(phases.collect::<Vec<_>>())
         .explained_by(claims.iter().map(Key::from))
         .remedy(crate::diagnosis::draft::advice("Get the claim bound", check, verify))
 }

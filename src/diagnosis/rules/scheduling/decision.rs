@@ -50,8 +50,8 @@ fn places(sights: &[Sight<'_, '_, '_>], test: impl Fn(&[Obstacle<'_, '_>]) -> bo
     found.map(|(place, _)| place).collect()
 }
 
-/// The nodes with the fewest reasons came closest. Of their reasons the one that the scheduler looks at last decides,
-/// because everything before it was passed; of several as late, the most frequent.
+/// The nodes with the fewest reasons came closest. Of their reasons the most frequent decides; of several as frequent,
+/// the one that the scheduler looks at last, because everything before it was passed.
 fn among(sights: &[Sight<'_, '_, '_>], places: &[usize]) -> Decision {
     let fewest = places.iter().map(|place| sights[*place].obstacles.len()).min().unwrap_or(0);
     let nearest = places.iter().filter(|place| sights[**place].obstacles.len() == fewest);
@@ -101,7 +101,7 @@ enum Shut {
 
 fn rank(obstacle: &Obstacle<'_, '_>) -> Shut {
     match obstacle {
-        Obstacle::Volume { .. } => Shut::Volume,
+        Obstacle::Volume => Shut::Volume,
         Obstacle::Taint { kind: TaintKind::Reserved, .. } => Shut::Reserved,
         Obstacle::Selector => Shut::Selector,
         Obstacle::NotOffered { .. } => Shut::NotOffered,
@@ -122,7 +122,17 @@ pub(super) fn from_message(reasons: &[Counted]) -> Option<Reason> {
     let not_meant = |reason: &Reason| {
         matches!(reason, Reason::Taint(_) | Reason::Selector | Reason::Cordoned | Reason::VolumeElsewhere)
     };
-    let known = || reasons.iter().map(|counted| &counted.reason);
+    let for_nobody = |reason: &Reason| match reason {
+        Reason::Taint(Some((key, _))) => {
+            matches!(TaintKind::of(key), TaintKind::ControlPlane | TaintKind::Fargate)
+        }
+        _ => false,
+    };
+    let all_for_nobody = reasons.iter().all(|counted| for_nobody(&counted.reason));
+    let known = || {
+        let reasons = reasons.iter().map(|counted| &counted.reason);
+        reasons.filter(|reason| all_for_nobody || !for_nobody(reason))
+    };
     let meant = known().filter(|reason| !not_meant(reason)).max();
     meant.or_else(|| known().max()).cloned()
 }

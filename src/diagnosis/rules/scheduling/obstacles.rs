@@ -33,10 +33,7 @@ pub(super) enum Obstacle<'f, 'a> {
     NotOffered {
         name: &'a str,
     },
-    Volume {
-        claim: Object<'a>,
-        volume: Object<'a>,
-    },
+    Volume,
     /// Places in the lists of constraints and terms.
     Spread {
         index: usize,
@@ -123,10 +120,9 @@ fn obstacles<'f, 'a>(room: &Room<'f, 'a>, pod: &Pod<'a>, wishes: &Wishes<'f, 'a>
     }
     let taken = wishes.host_ports.iter().filter_map(|port| Some((*port, room.holder(port)?)));
     found.extend(taken.map(|(port, holder)| Obstacle::HostPort { port, holder }));
-    let is_sick = found.iter().any(Obstacle::is_sickness);
-    found.extend(shortages(room, &wishes.requests, is_sick));
+    found.extend(shortages(room, &wishes.requests));
     let away = wishes.volumes.iter().filter(|(_, _, choice)| !choice.matches(node));
-    found.extend(away.map(|(claim, volume, _)| Obstacle::Volume { claim: *claim, volume: *volume }));
+    found.extend(away.map(|_| Obstacle::Volume));
     found.extend(neighbourly(node, &wishes.neighbours));
     found
 }
@@ -137,18 +133,13 @@ fn is_cordoned_for(node: Object<'_>, pod: &Pod<'_>) -> bool {
     node.value().flag("/spec/unschedulable") && !demand::tolerates(pod, &taint)
 }
 
-/// On a sick node, pods that are being deleted do not count: they have been evicted, and it is asked what would be if
-/// the node were well.
-fn shortages<'f, 'a>(room: &Room<'f, 'a>, requests: &Amounts<'a>, is_sick: bool) -> Vec<Obstacle<'f, 'a>> {
+fn shortages<'f, 'a>(room: &Room<'f, 'a>, requests: &Amounts<'a>) -> Vec<Obstacle<'f, 'a>> {
     let lacks = |(name, asked): (&&'a str, &f64)| {
-        let free = if is_sick { room.free_soon(name) } else { room.free(name) };
         let is_extended = name.contains('/') || name.starts_with("hugepages-");
         if is_extended && room.offers(name) <= 0.0 {
             Some(Obstacle::NotOffered { name })
-        } else if is_more(*asked, free) {
-            Some(Obstacle::Resource { name })
         } else {
-            None
+            is_more(*asked, room.free(name)).then_some(Obstacle::Resource { name })
         }
     };
     requests.iter().filter_map(lacks).collect()
@@ -171,8 +162,12 @@ fn neighbourly<'f, 'a>(node: Object<'_>, neighbours: &Neighbours<'f, 'a>) -> Vec
     });
     let unmet = neighbours.together.iter().filter(|term| !term.is_met(node));
     let alone = unmet.map(|term| Obstacle::Affinity { index: term.index });
-    let shunned = neighbours.shunned_by(node).map(|by| Obstacle::Shunned { by });
-    spreads.chain(alone).chain(apart).chain(shunned).collect()
+    let mut found: Vec<Obstacle<'f, 'a>> = spreads.chain(alone).chain(apart).collect();
+    // Pods of one workload shun each other by the same rule; once is enough.
+    if !found.iter().any(|obstacle| matches!(obstacle, Obstacle::AntiAffinity { .. })) {
+        found.extend(neighbours.shunned_by(node).map(|by| Obstacle::Shunned { by }));
+    }
+    found
 }
 
 impl Obstacle<'_, '_> {
@@ -184,7 +179,7 @@ impl Obstacle<'_, '_> {
     /// The node was never meant for this pod, whatever is free there.
     pub(super) fn is_not_meant(&self) -> bool {
         match self {
-            Self::Selector | Self::Volume { .. } | Self::NotOffered { .. } => true,
+            Self::Selector | Self::Volume | Self::NotOffered { .. } => true,
             Self::Taint { kind, .. } => {
                 matches!(kind, TaintKind::Reserved | TaintKind::ControlPlane | TaintKind::Fargate)
             }
@@ -214,7 +209,7 @@ impl Obstacle<'_, '_> {
             Self::HostPort { .. } => Reason::HostPort,
             Self::Resource { name: "pods" } => Reason::TooManyPods,
             Self::Resource { name } | Self::NotOffered { name } => Reason::Insufficient((*name).to_owned()),
-            Self::Volume { .. } => Reason::VolumeElsewhere,
+            Self::Volume => Reason::VolumeElsewhere,
             Self::Spread { lacks_label: true, .. } => Reason::SpreadLabel,
             Self::Spread { lacks_label: false, .. } => Reason::Spread,
             Self::Affinity { .. } => Reason::Affinity,

@@ -169,9 +169,12 @@ fn hint(view: &View<'_, '_, '_, '_>, requirement: &Requirement) -> String {
     let nodes = || view.sights.iter().map(|sight| sight.room.node);
     let values: BTreeSet<&str> = nodes().filter_map(|node| node.label(key)).collect();
     if !values.is_empty() {
+        let is_place = key.contains("topology") || key.contains("failure-domain");
         let similar =
             requirement.wanted().into_iter().find_map(|wanted| nearest(wanted, values.iter().copied()));
         let shown = values.iter().take(8).copied().collect::<Vec<_>>().join(", ");
+        // Zones differ by a letter and are no slips of each other.
+        let similar = similar.filter(|_| !is_place);
         let similar = similar.map(|value| format!("; {value} may be meant")).unwrap_or_default();
         return format!(" The nodes have {key} = {shown}{similar}.");
     }

@@ -10,12 +10,12 @@ use super::demand::{self, Amounts, HostPort, TaintKind};
 #[derive(Debug)]
 pub(super) struct Room<'f, 'a> {
     pub(super) node: Object<'a>,
-    /// Bound to it and not at their end.
+    /// Bound to it and not at their end. On a sick node, pods that are being deleted do not count: they were evicted, and
+    /// it is asked what would be if the node were well.
     pub(super) pods: Vec<&'f Pod<'a>>,
     pub(super) allocatable: Amounts<'a>,
     requested: Amounts<'a>,
-    /// The part of `requested` that is about to be given back.
-    leaving: Amounts<'a>,
+    is_sick: bool,
     host_ports: Vec<(HostPort<'a>, &'f Pod<'a>)>,
 }
 
@@ -57,18 +57,18 @@ impl<'f, 'a> Room<'f, 'a> {
             pods: Vec::new(),
             allocatable,
             requested: Amounts::new(),
-            leaving: Amounts::new(),
+            is_sick: is_sick(node),
             host_ports: Vec::new(),
         }
     }
 
     fn take(&mut self, pod: &'f Pod<'a>) {
+        if self.is_sick && pod.object.is_terminating() {
+            return;
+        }
         let mut requests = demand::requests(pod);
         requests.insert("pods", 1.0);
         demand::add(&mut self.requested, &requests);
-        if pod.object.is_terminating() {
-            demand::add(&mut self.leaving, &requests);
-        }
         self.host_ports.extend(demand::host_ports(pod).into_iter().map(|port| (port, pod)));
         self.pods.push(pod);
     }
@@ -78,14 +78,9 @@ impl<'f, 'a> Room<'f, 'a> {
         self.allocatable.get(resource).copied().unwrap_or(0.0)
     }
 
-    /// What is not reserved. Pods that are being deleted keep their part until they are gone.
+    /// What is not reserved.
     pub(super) fn free(&self, resource: &str) -> f64 {
         self.offers(resource) - self.requested.get(resource).copied().unwrap_or(0.0)
-    }
-
-    /// What will be left when the pods that are being deleted are gone.
-    pub(super) fn free_soon(&self, resource: &str) -> f64 {
-        self.free(resource) + self.leaving.get(resource).copied().unwrap_or(0.0)
     }
 
     /// Who holds a port that this one collides with.
@@ -99,4 +94,9 @@ impl<'f, 'a> Room<'f, 'a> {
         self.node.label("eks.amazonaws.com/compute-type") == Some("fargate")
             || taints.map(|taint| TaintKind::of(taint.text("/key"))).any(|kind| kind == TaintKind::Fargate)
     }
+}
+
+fn is_sick(node: Object<'_>) -> bool {
+    let mut kinds = demand::repelling_taints(node.value()).map(|taint| TaintKind::of(taint.text("/key")));
+    kinds.any(|kind| kind == TaintKind::Condition)
 }

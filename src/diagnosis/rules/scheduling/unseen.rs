@@ -40,9 +40,9 @@ pub(super) fn pinned(waiting: &Waiting<'_, '_, '_>) -> Option<Draft> {
 
 fn node_hint(facts: &Facts<'_>, node: &str) -> String {
     let names = facts.all("Node").iter().map(|node| node.name());
-    nearest(node, names)
-        .map(|near| format!(" There is a node {near}, which may be meant."))
-        .unwrap_or_default()
+    // Names made of addresses are all alike.
+    let near = nearest(node, names).filter(|near| strsim::levenshtein(node, near) <= 2);
+    near.map(|near| format!(" There is a node {near}, which may be meant.")).unwrap_or_default()
 }
 
 fn no_node(node: &str) -> crate::diagnosis::report::Evidence {

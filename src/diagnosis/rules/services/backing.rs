@@ -12,7 +12,7 @@ pub(in crate::diagnosis::rules) struct Backing<'f, 'a> {
     pub(super) service: Object<'a>,
     pub(super) selector: &'a Map<String, Value>,
     /// Selected pods that live.
-    pub(super) pods: Vec<&'f Pod<'a>>,
+    pub(in crate::diagnosis::rules) pods: Vec<&'f Pod<'a>>,
     /// Workloads whose pods would be selected, whether they have any or not.
     pub(super) workloads: Vec<Workload<'a>>,
 }

@@ -15,9 +15,9 @@ use crate::diagnosis::report::Severity;
 use crate::diagnosis::snapshot::LogRef;
 
 use super::links;
-use usage::Clients;
 
 pub(super) use backing::Backing;
+pub(super) use usage::{Clients, running_logs};
 
 pub(super) fn check(facts: &Facts<'_>, drafts: &mut Vec<Draft>) {
     let backings = backings(facts);

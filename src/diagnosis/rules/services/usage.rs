@@ -68,10 +68,10 @@ impl Users {
 
 /// For each Service, pods whose settings name it: one pod of each workload.
 #[derive(Default)]
-pub(super) struct Clients<'f, 'a>(BTreeMap<Key, Vec<&'f Pod<'a>>>);
+pub(in crate::diagnosis::rules) struct Clients<'f, 'a>(BTreeMap<Key, Vec<&'f Pod<'a>>>);
 
 impl<'f, 'a> Clients<'f, 'a> {
-    pub(super) fn of(facts: &'f Facts<'a>) -> Self {
+    pub(in crate::diagnosis::rules) fn of(facts: &'f Facts<'a>) -> Self {
         let mut seen = BTreeSet::new();
         let mut clients: BTreeMap<Key, Vec<&'f Pod<'a>>> = BTreeMap::new();
         for pod in facts.pods().iter().filter(|pod| !pod.is_done() && seen.insert(pod.workload.key())) {
@@ -80,6 +80,11 @@ impl<'f, 'a> Clients<'f, 'a> {
             }
         }
         Self(clients)
+    }
+
+    /// Every client with every Service that it names.
+    pub(in crate::diagnosis::rules) fn pairs(&self) -> impl Iterator<Item = (&'f Pod<'a>, &Key)> {
+        self.0.iter().flat_map(|(service, pods)| pods.iter().map(move |pod| (*pod, service)))
     }
 
     fn pods(&self, service: &Key) -> &[&'f Pod<'a>] {
@@ -93,7 +98,7 @@ impl<'f, 'a> Clients<'f, 'a> {
 }
 
 /// The current logs of a pod's running containers.
-pub(super) fn running_logs(pod: &Pod<'_>) -> Vec<LogRef> {
+pub(in crate::diagnosis::rules) fn running_logs(pod: &Pod<'_>) -> Vec<LogRef> {
     let running = pod.containers.iter().filter(|container| container.is_running());
     let log = |container: &Container<'_>| LogRef {
         namespace: pod.object.namespace().to_owned(),

@@ -1,28 +1,86 @@
 //! Volumes that cannot be attached to the node of their pod (H7, H8).
 
-use crate::diagnosis::draft::{self, Draft, advice, change, in_namespace, kubectl_name, shorten};
-use crate::diagnosis::facts::{Facts, Key, KubeEvent, Object, Pod, Workload};
-use crate::diagnosis::report::{Remediation, Risk};
+use crate::diagnosis::draft::{self, Draft, advice, change, in_namespace, kubectl_name};
+use crate::diagnosis::facts::{Facts, Key, KubeEvent, Object, Pod, Read, Workload};
+use crate::diagnosis::report::{Confidence, Evidence, Remediation, Risk};
 use crate::diagnosis::rules::kubectl;
 use crate::diagnosis::rules::pods::{self, Group};
 
 use super::mounting::{Mounted, mounted};
-use super::provisioning::driver_workloads;
+use super::provisioning::{driver_workloads, said};
 
-/// A finding where the newest word about attaching is a failure.
+/// An attachment that does not come about.
+struct Attempt<'f, 'a> {
+    pod: &'f Pod<'a>,
+    volume: Option<Mounted<'a>>,
+    /// What the controller or the driver says; empty where it is computed only.
+    text: &'a str,
+    evidence: Option<Evidence>,
+    is_elsewhere: bool,
+}
+
+/// A finding where a volume of the group's pods is not attached: by event, by what its VolumeAttachment says (which does
+/// not expire), or because a living pod on another node has it.
 pub(super) fn check<'a>(facts: &Facts<'a>, group: &Group<'_, 'a>) -> Option<Draft> {
-    let (pod, event) = group.cases.iter().find_map(|case| Some((case.pod, failure(facts, case.pod)?)))?;
-    let volume = mounted(facts, pod, quoted(event.message, "for volume \"")?);
-    match event.message.contains("Multi-Attach") {
-        true => Some(multi_attach(facts, group, pod, volume, &event)),
-        false => Some(failed(facts, group, pod, volume, &event)),
+    let pods = || group.cases.iter().map(|case| case.pod);
+    let attempt = pods()
+        .find_map(|pod| told(facts, pod))
+        .or_else(|| pods().find_map(|pod| recorded(facts, pod)))
+        .or_else(|| pods().find_map(|pod| held(facts, pod)))?;
+    match attempt.is_elsewhere {
+        true => Some(multi_attach(facts, group, attempt)),
+        false => Some(failed(facts, group, attempt)),
     }
 }
 
-fn failure<'a>(facts: &Facts<'a>, pod: &Pod<'a>) -> Option<KubeEvent<'a>> {
-    let words = ["FailedAttachVolume", "SuccessfulAttachVolume"];
-    let newest = facts.events(pod.object).find(|event| words.contains(&event.reason))?;
-    (newest.reason == "FailedAttachVolume").then_some(newest)
+/// By the newest event about attaching that no success has followed.
+fn told<'f, 'a>(facts: &Facts<'a>, pod: &'f Pod<'a>) -> Option<Attempt<'f, 'a>> {
+    let name = |event: &KubeEvent<'a>| quoted(event.message, "for volume \"");
+    let mut attached = Vec::new();
+    for event in facts.events(pod.object) {
+        match event.reason {
+            "SuccessfulAttachVolume" => attached.extend(name(&event)),
+            "FailedAttachVolume" if name(&event).is_none_or(|name| !attached.contains(&name)) => {
+                return Some(Attempt {
+                    pod,
+                    volume: name(&event).and_then(|name| mounted(facts, pod, name)),
+                    text: event.message,
+                    evidence: Some(draft::event(&event)),
+                    is_elsewhere: event.message.contains("Multi-Attach"),
+                });
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// By the error in the VolumeAttachment of one of the pod's volumes to its node.
+fn recorded<'f, 'a>(facts: &Facts<'a>, pod: &'f Pod<'a>) -> Option<Attempt<'f, 'a>> {
+    let attachments = facts.all("VolumeAttachment").iter().filter(|attachment| {
+        pod.node().is_some_and(|node| attachment.value().text("/spec/nodeName") == node)
+    });
+    let mut failed = attachments.filter(|attachment| !attachment.value().flag("/status/attached"));
+    failed.find_map(|attachment| {
+        let text = attachment.value().maybe_text("/status/attachError/message")?;
+        let volume = mounted(facts, pod, attachment.value().text("/spec/source/persistentVolumeName"))?;
+        let evidence = draft::field(*attachment, "/status/attachError/message");
+        Some(Attempt { pod, volume: Some(volume), text, evidence, is_elsewhere: false })
+    })
+}
+
+/// By a living pod on another node that mounts a claim which one node can have.
+fn held<'f, 'a>(facts: &Facts<'a>, pod: &'f Pod<'a>) -> Option<Attempt<'f, 'a>> {
+    let names = super::scheduling::claim_names(pod);
+    let claims =
+        names.iter().filter_map(|name| facts.get("PersistentVolumeClaim", pod.object.namespace(), name));
+    let is_shared = |claim: &Object<'_>| {
+        let modes = claim.value().list("/spec/accessModes");
+        modes.iter().any(|mode| mode == "ReadWriteMany" || mode == "ReadOnlyMany")
+    };
+    let held = claims.filter(|claim| !is_shared(claim)).find(|claim| holder(facts, *claim, pod).is_some())?;
+    let volume = mounted(facts, pod, held.value().text("/spec/volumeName"));
+    Some(Attempt { pod, volume, text: "", evidence: None, is_elsewhere: true })
 }
 
 /// The text between `before` and the next quote.
@@ -31,15 +89,9 @@ pub(super) fn quoted<'t>(text: &'t str, before: &str) -> Option<&'t str> {
 }
 
 /// The volume is attached to another node, and may be attached to one only.
-fn multi_attach<'a>(
-    facts: &Facts<'a>,
-    group: &Group<'_, 'a>,
-    pod: &Pod<'a>,
-    volume: Option<Mounted<'a>>,
-    event: &KubeEvent<'a>,
-) -> Draft {
-    let claim = volume.as_ref().and_then(|volume| volume.claim);
-    let holder = claim.and_then(|claim| holder(facts, claim, pod));
+fn multi_attach<'a>(facts: &Facts<'a>, group: &Group<'_, 'a>, attempt: Attempt<'_, 'a>) -> Draft {
+    let claim = attempt.volume.as_ref().and_then(|volume| volume.claim);
+    let holder = claim.and_then(|claim| holder(facts, claim, attempt.pod));
     let name = claim.map_or("of the pod", |claim| claim.name());
     let at = holder
         .and_then(|holder| Some(format!(" by pod {} on node {}", holder.object.name(), holder.node()?)));
@@ -67,7 +119,8 @@ fn multi_attach<'a>(
         .draft("volume-multi-attach", title)
         .summary(format!("{why}{}", group.impact()))
         .cause(name)
-        .evidence([draft::event(event)])
+        .confidence(if attempt.text.is_empty() { Confidence::Likely } else { Confidence::Certain })
+        .evidence(attempt.evidence)
         .evidence(claim.and_then(|claim| draft::field(claim, "/spec/accessModes")))
         .evidence(holder.and_then(|holder| draft::field(holder.object, "/spec/nodeName")));
     if let Some(node) = holder.and_then(|holder| holder.node()).filter(|node| pods::is_node_down(facts, node))
@@ -157,18 +210,13 @@ impl Failure {
     }
 }
 
-fn failed<'a>(
-    facts: &Facts<'a>,
-    group: &Group<'_, 'a>,
-    pod: &Pod<'a>,
-    volume: Option<Mounted<'a>>,
-    event: &KubeEvent<'a>,
-) -> Draft {
-    let failure = Failure::of(event.message);
+fn failed<'a>(facts: &Facts<'a>, group: &Group<'_, 'a>, attempt: Attempt<'_, 'a>) -> Draft {
+    let Attempt { pod, volume, text, evidence, .. } = attempt;
+    let failure = Failure::of(text);
     let claim = volume.as_ref().and_then(|volume| volume.claim);
     let name = claim
         .map_or_else(|| "its volume".to_owned(), |claim| format!("PersistentVolumeClaim {}", claim.name()));
-    let says = shorten(event.message.rsplit("desc = ").next().unwrap_or(event.message), 300);
+    let says = said(text);
     let mut draft = group
         .draft(
             "volume-attach-failed",
@@ -181,7 +229,7 @@ fn failed<'a>(
         ))
         .cause(format!("{failure:?}"))
         .explained_by(pod.node().map(|node| Key::new("Node", "", node)))
-        .evidence([draft::event(event)])
+        .evidence(evidence)
         .evidence(volume.as_ref().and_then(|volume| draft::field(volume.volume?, "/spec/csi/volumeHandle")));
     if let Some(driver) = volume.as_ref().and_then(|volume| volume.driver) {
         let kinds: &[&str] = match failure {

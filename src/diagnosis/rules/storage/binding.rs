@@ -60,29 +60,14 @@ pub(super) fn unmatched<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Draft {
         }
         _ => {}
     }
-    let nearest = judged.first().filter(|(_, misfits)| !misfits.is_empty());
+    let nearest = judged.first().filter(|(_, misfits)| !misfits.is_empty() && !misfits.iter().any(is_taken));
     let why =
         nearest.map(|(volume, misfits)| format!("; {} comes closest, but {}", volume.name(), shown(misfits)));
     let title = format!("PersistentVolumeClaim {name} finds no PersistentVolume{}", why.unwrap_or_default());
-    let each: Vec<String> = judged
-        .iter()
-        .take(5)
-        .map(|(volume, misfits)| match misfits.is_empty() {
-            true => {
-                format!("{}: suits the claim, but cannot be reached from the node of the pod", volume.name())
-            }
-            false => format!("{}: {}", volume.name(), shown(misfits)),
-        })
-        .collect();
-    let each = if each.is_empty() {
-        "There is no PersistentVolume.".to_owned()
-    } else {
-        format!("Volumes: {}.", each.join("; "))
-    };
     let binding = facts.events(object).find(|event| event.reason == "FailedBinding");
     claim
         .draft("no-matching-volume", title)
-        .summary(format!("No volume is made for this claim, so one has to exist that suits it. {each}{}", claim.impact()))
+        .summary(format!("No volume is made for this claim, so one has to exist that suits it. {}{}", each(&judged), claim.impact()))
         .cause(nearest.map(|(_, misfits)| shown(misfits)).unwrap_or_default())
         .evidence(draft::field(object, "/spec/resources/requests/storage"))
         .evidence(draft::field(object, "/spec/accessModes"))
@@ -94,6 +79,21 @@ pub(super) fn unmatched<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Draft {
             "kubectl get pv -o custom-columns=NAME:.metadata.name,SIZE:.spec.capacity.storage,MODES:.spec.accessModes,CLASS:.spec.storageClassName,PHASE:.status.phase,CLAIM:.spec.claimRef.name",
             kubectl::get(&object.reference(), ""),
         ))
+}
+
+/// What speaks against each volume; those that belong to others are not worth a word, as long as there are free ones.
+fn each(judged: &[(Object<'_>, Vec<Misfit>)]) -> String {
+    let free = judged.iter().filter(|(_, misfits)| !misfits.iter().any(is_taken));
+    let shown = free.take(5).map(|(volume, misfits)| match misfits.is_empty() {
+        true => format!("{}: suits the claim, but cannot be reached from the node of the pod", volume.name()),
+        false => format!("{}: {}", volume.name(), shown(misfits)),
+    });
+    let shown: Vec<String> = shown.collect();
+    match (shown.is_empty(), judged.len()) {
+        (true, 0) => "There is no PersistentVolume.".to_owned(),
+        (true, taken) => format!("All of the volumes that exist ({taken}) belong to others."),
+        (false, _) => format!("Volumes: {}.", shown.join("; ")),
+    }
 }
 
 fn is_taken(misfit: &Misfit) -> bool {

@@ -67,5 +67,7 @@ pub(super) fn check<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Option<Draf
             kubectl::get(&claim.object.reference(), ""),
         ));
     draft.severity = Severity::Warning;
+    // The pods that mount it go on with what there is.
+    draft.breaks.retain(|key| *key == claim.object.key());
     Some(draft)
 }

@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use crate::diagnosis::draft::{self, Draft, advice, change, shorten};
+use crate::diagnosis::draft::{self, Draft, advice, change};
 use crate::diagnosis::facts::{Facts, Key, KubeEvent, Object, Pod, Read, Workload};
 use crate::diagnosis::report::{Confidence, Risk};
 use crate::diagnosis::rules::kubectl;
 use crate::diagnosis::rules::pods::Group;
 
 use super::attaching::quoted;
-use super::provisioning::driver_workloads;
+use super::provisioning::{driver_workloads, said};
 
 /// A volume of a pod, and what stands behind it.
 pub(super) struct Mounted<'a> {
@@ -161,7 +161,7 @@ fn failed<'a>(
         Some(claim) => format!("PersistentVolumeClaim {}", claim.name()),
         None => format!("volume {}", volume.spec.text("/name")),
     };
-    let says = shorten(event.message.rsplit("desc = ").next().unwrap_or(event.message), 300);
+    let says = said(event.message);
     let title = format!("{} cannot mount {of}: {}", group.name(), failure.in_short());
     let confidence = if failure == Failure::Slow { Confidence::Likely } else { Confidence::Certain };
     let mut draft = group

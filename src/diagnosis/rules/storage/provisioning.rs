@@ -20,7 +20,9 @@ pub(super) fn check<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Option<Draf
         Some("") => None,
         Some(class) => match facts.get("StorageClass", "", class) {
             Some(class) => made(facts, claim, class),
-            None if is_known_missing(facts, claim, class) => Some(class_missing(facts, claim, class)),
+            // Volumes that were made by hand may carry the name of a class that does not exist.
+            None if has_volume_of(facts, class) => None,
+            None if is_known_missing(facts, claim) => Some(class_missing(facts, claim, class)),
             None => failed(facts, claim).map(|event| failing(claim, class, None, &event)),
         },
         None if has_classless_volume(facts) => None,
@@ -28,13 +30,15 @@ pub(super) fn check<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Option<Draf
     }
 }
 
-/// Volumes that were made by hand may carry the name of a class that does not exist.
-fn is_known_missing<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>, class: &str) -> bool {
+fn has_volume_of(facts: &Facts<'_>, class: &str) -> bool {
+    facts.all("PersistentVolume").iter().any(|volume| class_of_volume(*volume) == class)
+}
+
+fn is_known_missing<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> bool {
     let says_so =
         |event: KubeEvent<'_>| event.message.contains("storageclass") && event.message.contains("not found");
     let told = failed(facts, claim).is_some_and(says_so);
-    let by_hand = facts.all("PersistentVolume").iter().any(|volume| class_of_volume(*volume) == class);
-    (facts.was_read("StorageClass") || told) && !by_hand
+    facts.was_read("StorageClass") || told
 }
 
 pub(super) fn class_of_volume(volume: Object<'_>) -> &str {
@@ -124,7 +128,10 @@ fn no_default(facts: &Facts<'_>, claim: &Claim<'_, '_>) -> Draft {
             claim.impact()
         ))
         .evidence([absent(claim.object.reference(), "the claim has no storageClassName")]);
-    let mark = classes.first().map(|class| {
+    let has_driver =
+        |class: &&Object<'_>| facts.get("CSIDriver", "", class.value().text("/provisioner")).is_some();
+    let usable = facts.all("StorageClass").iter().find(has_driver).map(|class| class.name());
+    let mark = usable.or(classes.first().copied()).map(|class| {
         let class = sh(class);
         change(
             "Mark a class as the default (Kubernetes 1.28 and newer then give it to waiting claims)",
@@ -207,10 +214,16 @@ impl Failure {
     }
 }
 
+/// What a driver says, without the wrapping of gRPC and the full stop.
+pub(super) fn said(message: &str) -> String {
+    let inner = message.rsplit("desc = ").next().unwrap_or(message);
+    shorten(inner.trim().trim_end_matches('.'), 300)
+}
+
 fn failing(claim: &Claim<'_, '_>, class: &str, object: Option<Object<'_>>, event: &KubeEvent<'_>) -> Draft {
     let failure = Failure::of(event.message);
     let name = claim.object.name();
-    let says = shorten(event.message.rsplit("desc = ").next().unwrap_or(event.message), 300);
+    let says = said(event.message);
     let title = format!("No volume can be made for PersistentVolumeClaim {name}: {}", failure.in_short());
     let rule = match failure {
         Failure::AccessMode => "access-mode-unsupported",
@@ -254,14 +267,12 @@ fn unanswered<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>, class: Object<'a>, p
     let name = claim.object.name();
     let stopped = controllers.iter().find(|controller| controller.desired() == Some(0));
     let known = facts.get("CSIDriver", "", current_name(provisioner)).is_some();
-    let title = match (controllers.is_empty(), known) {
-        (true, false) => format!(
-            "PersistentVolumeClaim {name} waits for provisioner {provisioner}, which is not installed"
-        ),
-        _ => {
-            format!("PersistentVolumeClaim {name} waits for provisioner {provisioner}, which does not answer")
-        }
+    let state = match (controllers.is_empty(), known) {
+        (true, false) => "which is not installed",
+        (true, true) => "of which no controller runs",
+        (false, _) => "which does not answer",
     };
+    let title = format!("PersistentVolumeClaim {name} waits for provisioner {provisioner}, {state}");
     let rule = if controllers.is_empty() { "provisioner-missing" } else { "provisioner-silent" };
     let hint = if provisioner == "kubernetes.io/aws-ebs" {
         " The in-tree driver was replaced by the EBS CSI driver (add-on aws-ebs-csi-driver)."
@@ -290,7 +301,8 @@ fn unanswered<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>, class: Object<'a>, p
         return stopped_controller(draft, controller, provisioner);
     }
     let drivers = facts.all("CSIDriver").iter().map(|driver| driver.name());
-    match nearest(provisioner, drivers).filter(|_| controllers.is_empty() && !known) {
+    let may_be_slip = controllers.is_empty() && !known && !is_well_known(provisioner);
+    match nearest(provisioner, drivers).filter(|_| may_be_slip) {
         Some(meant) => misspelt(draft, class, provisioner, meant),
         None => draft.remedy(advice(
             "Install or heal the driver (on EKS an add-on, such as aws-ebs-csi-driver), or use a class whose driver is there",
@@ -331,6 +343,18 @@ fn misspelt(mut draft: Draft, class: Object<'_>, provisioner: &str, meant: &str)
         kubectl::get(&class.reference(), "yaml"),
         "kubectl get pvc -A",
     ))
+}
+
+/// Drivers whose names differ by a letter from others, and are no slips.
+fn is_well_known(provisioner: &str) -> bool {
+    let known = [
+        "ebs.csi.aws.com",
+        "efs.csi.aws.com",
+        "fsx.csi.aws.com",
+        "s3.csi.aws.com",
+        "ebs.csi.eks.amazonaws.com",
+    ];
+    known.contains(&provisioner) || current_name(provisioner) != provisioner
 }
 
 /// The name under which an in-tree driver lives on.

@@ -35,12 +35,9 @@ fn severity(workload: &Workload<'_>) -> Severity {
 fn paused(facts: &Facts<'_>, workload: &Workload<'_>) -> Option<Draft> {
     let object = workload.object.filter(|object| object.value().flag("/spec/paused"))?;
     let wanted = object.value().pointer("/spec/template/spec");
-    let sets: Vec<&Object<'_>> = facts.children(object).iter().collect();
-    let is_current = |set: &&Object<'_>| set.value().pointer("/spec/template/spec") == wanted;
-    if !facts.was_read("ReplicaSet")
-        || sets.iter().any(|set| is_current(set))
-        || workload.desired() == Some(0)
-    {
+    let sets = facts.children(object);
+    let is_current = |set: &Object<'_>| set.value().pointer("/spec/template/spec") == wanted;
+    if !facts.was_read("ReplicaSet") || sets.iter().any(is_current) || workload.desired() == Some(0) {
         return None;
     }
     let (namespace, target) = (in_namespace(&workload.reference), kubectl_name(&workload.reference));
