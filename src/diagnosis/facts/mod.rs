@@ -141,6 +141,12 @@ impl<'a> Facts<'a> {
         self.events.get(&name).map_or(&[], Vec::as_slice)
     }
 
+    /// Events about any pod of a namespace, of those that are gone as well.
+    pub(crate) fn pod_events(&self, namespace: &str) -> impl Iterator<Item = KubeEvent<'a>> {
+        let about = self.events.iter().filter(move |(name, _)| name.0 == "Pod" && name.1 == namespace);
+        about.flat_map(|(_, events)| events.iter().copied())
+    }
+
     /// A container's log, where it was read.
     pub(crate) fn log(&self, pod: Object<'_>, container: &str, previous: bool) -> Option<&'a str> {
         let of = LogRef {

@@ -147,6 +147,7 @@ pub const RULES: &[RuleInfo] = &[
     rule("node-selector-mismatch", "no node satisfies the node selector or required affinity"),
     rule("taint-not-tolerated", "the nodes that would take the pods are reserved by a taint"),
     rule("node-cordoned", "pods wait because the nodes that would take them are cordoned"),
+    rule("node-reserved", "pods wait because a taint took the nodes out of use"),
     rule("node-taint-stale", "a node that looks well keeps the taint of one that is starting or sick"),
     rule("pod-waits-for-node", "pods wait for nodes that are closed or not well"),
     rule("volume-node-affinity-conflict", "a volume can be reached only from nodes that the pod may not use"),
@@ -192,6 +193,8 @@ pub const RULES: &[RuleInfo] = &[
     rule("evicted-by-node", "a node ran short of something and evicted pods"),
     rule("ephemeral-storage-limit-exceeded", "pods go over their own limit of ephemeral storage"),
     rule("pod-rejected", "a kubelet refuses pods that are bound to its node"),
+    rule("pod-stuck-terminating", "a pod is being deleted and does not go"),
+    rule("preempted", "pods gave way to others of higher priority, and find no other node"),
 ];
 
 /// Lets every rule look.

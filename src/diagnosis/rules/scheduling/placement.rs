@@ -11,7 +11,7 @@ use crate::diagnosis::rules::{kubectl, nodes as node_rules};
 
 use super::View;
 use super::decision;
-use super::demand::{TaintKind, show_taint};
+use super::demand::{self, TaintKind, show_taint};
 use super::obstacles::{Obstacle, nodes as count_nodes};
 use super::selectors::Requirement;
 
@@ -221,8 +221,9 @@ fn label_node(
     })
 }
 
-/// Nodes that would take it are reserved by a taint.
-pub(super) fn taint(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
+/// Nodes that would take it are reserved by a taint. Where several other workloads run there that do not tolerate it
+/// either, the taint is newer than they are: the nodes were taken out of use, and each is a finding.
+pub(super) fn taint(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Vec<Draft> {
     let nodes = decision::nodes(view.sights, places);
     let found = places.iter().flat_map(|place| &view.sights[*place].obstacles).find_map(|o| match o {
         Obstacle::Taint { taint, kind: TaintKind::Reserved } => Some(*taint),
@@ -237,6 +238,14 @@ pub(super) fn taint(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
         capitalised(&count_nodes(nodes.len())),
         names(&nodes)
     );
+    let closed = found.filter(|taint| is_newer_than_pods(view, places, taint));
+    if let Some(taint) = closed {
+        let victim = view
+            .draft("pod-waits-for-node", title, &why)
+            .explained_by(nodes.iter().map(|node| node.key()))
+            .remedy(untaint(view, nodes[0], taint));
+        return nodes.iter().map(|node| reserved(view, *node, taint)).chain([victim]).collect();
+    }
     let draft = view
         .draft("taint-not-tolerated", title, &why)
         .cause(shown)
@@ -246,7 +255,28 @@ pub(super) fn taint(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
             &tolerate(found),
             "kubectl get nodes -o custom-columns=NAME:.metadata.name,TAINTS:.spec.taints",
         ));
-    draft.remedies(nodes.first().zip(found).map(|(node, taint)| untaint(view, *node, taint)))
+    vec![draft.remedies(nodes.first().zip(found).map(|(node, taint)| untaint(view, *node, taint)))]
+}
+
+fn is_newer_than_pods(view: &View<'_, '_, '_, '_>, places: &[usize], taint: &Value) -> bool {
+    let pods = places.iter().flat_map(|place| &view.sights[*place].room.pods);
+    let strangers = pods.filter(|pod| pod.workload.kind() != "DaemonSet" && !demand::tolerates(pod, taint));
+    let workloads: BTreeSet<Key> = strangers.map(|pod| pod.workload.key()).collect();
+    workloads.len() > 1
+}
+
+fn reserved(view: &View<'_, '_, '_, '_>, node: Object<'_>, taint: &Value) -> Draft {
+    let (name, shown) = (node.name(), show_taint(taint));
+    let title = format!("Node {name} has the taint {shown}, and {} finds no other", view.name());
+    let why = "Pods that do not tolerate the taint run on the node: it was set after they came, and takes the node out of use for all that come later. No other node takes these.";
+    Draft::new("node-reserved", view.waiting.group.severity(), node.reference(), title)
+        .summary(why)
+        .cause(shown)
+        .breaks([node.key(), view.waiting.group.workload.key()])
+        .breaks(view.waiting.group.cases.iter().map(|case| case.pod.object.key()))
+        .evidence(draft::field(node, "/spec/taints"))
+        .evidence(view.waiting.evidence())
+        .remedy(untaint(view, node, taint))
 }
 
 fn capitalised(text: &str) -> String {

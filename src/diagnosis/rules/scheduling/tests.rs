@@ -173,6 +173,50 @@ fn chosen_nodes_that_are_tainted_are_about_the_taint() {
 }
 
 #[test]
+fn a_taint_that_is_newer_than_the_pods_took_the_node_out_of_use() {
+    let message = "0/1 nodes are available: 1 node(s) had untolerated taint {maintenance: true}.";
+    let n1 = || tainted("n1", "maintenance", "true");
+    let one = || running("a", "n1", json!({}));
+    let two = [n1(), one(), running("b", "n1", json!({}))];
+    let report = diagnosed_with(waiting("web", json!({}), message), two);
+    assert_eq!(roots(&report), ["node-reserved Node/n1"]);
+    assert_eq!(symptoms(&report), ["pod-waits-for-node Deployment/web"]);
+    let report = diagnosed_with(waiting("web", json!({}), message), [n1(), one()]);
+    assert_eq!(roots(&report), ["taint-not-tolerated Deployment/web"], "one pod may be a leftover");
+}
+
+/// `web` waits for memory, and one of its pods was displaced by `batch-1`, which runs in its place.
+fn displaced(message: &str, priority: Value) -> Vec<Value> {
+    let spec = |name: &str| asking(name, json!({ "memory": "3Gi" }));
+    let mut objects = waiting("web", spec("web"), "0/1 nodes are available: 1 Insufficient memory.");
+    objects[2]["metadata"]["generateName"] = json!("web-");
+    objects.extend(healthy_deployment("batch", json!({})));
+    objects[5]["spec"] = with(objects[5]["spec"].clone(), with(spec("batch"), priority));
+    objects.push(testing::warning("Pod", "web-0", "Preempted", message));
+    objects.push(node("n1", json!({})));
+    objects
+}
+
+#[rstest]
+#[case::by_name("Preempted by shop/batch-1 on node n1")]
+#[case::by_uid("Preempted by pod Pod-batch-1 on node n1")]
+fn pods_that_were_displaced_are_explained_by_those_of_higher_priority(#[case] message: &str) {
+    let report = diagnosed(displaced(message, json!({ "priority": 1000, "priorityClassName": "urgent" })));
+    assert_eq!(roots(&report), ["preempted Deployment/batch"]);
+    assert_eq!(symptoms(&report), ["insufficient-capacity Deployment/web"]);
+}
+
+#[test]
+fn a_priority_that_nobody_asked_for_comes_from_the_default_class() {
+    let mut objects = displaced(
+        "Preempted by shop/batch-1 on node n1",
+        json!({ "priority": 1000, "priorityClassName": "urgent" }),
+    );
+    objects.push(json!({ "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": { "name": "urgent" }, "value": 1000, "globalDefault": true }));
+    assert_eq!(roots(&diagnosed(objects)), ["preempted PriorityClass/urgent"]);
+}
+
+#[test]
 fn control_plane_nodes_do_not_hide_the_selector() {
     let web = waiting("web", json!({ "nodeSelector": { "pool": "x" } }), "");
     let control = tainted("cp", "node-role.kubernetes.io/control-plane", "");

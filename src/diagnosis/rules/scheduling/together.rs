@@ -79,7 +79,7 @@ pub(super) fn spread(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
     let (title, why) = match lacks_label {
         true => (
             format!(
-                "{} has to spread over {key} (topology spread), a label that no node which would take it has",
+                "{}: no node that would take it has the label {key} of its topology spread constraint",
                 view.name()
             ),
             format!(

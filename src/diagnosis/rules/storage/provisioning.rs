@@ -12,6 +12,8 @@ use super::Claim;
 
 /// Marks a class whose volumes are made by hand.
 const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
+/// A driver that has begun is given this long, in seconds.
+const AT_WORK: i64 = 900;
 const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 
 /// A finding where a volume should be made for the claim; `None` where it can only be matched with one that exists.
@@ -23,7 +25,10 @@ pub(super) fn check<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Option<Draf
             // Volumes that were made by hand may carry the name of a class that does not exist.
             None if has_volume_of(facts, class) => None,
             None if is_known_missing(facts, claim) => Some(class_missing(facts, claim, class)),
-            None => failed(facts, claim).map(|event| failing(claim, class, None, &event)),
+            None => Some(match failed(facts, claim) {
+                Some(event) => failing(claim, class, None, &event),
+                None => unmade(claim, class),
+            }),
         },
         None if has_classless_volume(facts) => None,
         None => Some(no_default(facts, claim)),
@@ -140,6 +145,32 @@ fn copy_class(claim: &Claim<'_, '_>, like: &str, class: &str) -> Remediation {
     )
 }
 
+/// The class could not be read, and nobody says why there is no volume.
+fn unmade(claim: &Claim<'_, '_>, class: &str) -> Draft {
+    let name = claim.object.name();
+    claim
+        .draft(
+            "provisioning-failed",
+            format!("No volume has been made for PersistentVolumeClaim {name} (StorageClass {class})"),
+        )
+        .confidence(Confidence::Possible)
+        .summary(format!(
+            "StorageClasses could not be read, so it is not known who should make it.{}",
+            claim.impact()
+        ))
+        .cause(class)
+        .evidence(class_field(claim))
+        .remedy(advice(
+            "Look at the class and at the events of the claim",
+            format!(
+                "kubectl get storageclass {}; {}",
+                sh(class),
+                kubectl::describe(&claim.object.reference())
+            ),
+            kubectl::get(&claim.object.reference(), ""),
+        ))
+}
+
 fn class_field(claim: &Claim<'_, '_>) -> Option<crate::diagnosis::report::Evidence> {
     let beta = "/metadata/annotations/volume.beta.kubernetes.io~1storage-class";
     draft::field(claim.object, beta).or_else(|| draft::field(claim.object, "/spec/storageClassName"))
@@ -182,7 +213,10 @@ fn no_default(facts: &Facts<'_>, claim: &Claim<'_, '_>) -> Draft {
         Some(class) => {
             format!("There is a default now ({}), but there was none when the claim was made.", class.name())
         }
-        None if classes.is_empty() => "The cluster has no StorageClass.".to_owned(),
+        None if classes.is_empty() && facts.was_read("StorageClass") => {
+            "The cluster has no StorageClass.".to_owned()
+        }
+        None if classes.is_empty() => String::new(),
         None => format!(
             "None of the classes is marked as default: {}. New EKS clusters have no default class.",
             shorten(&classes.join(", "), 200)
@@ -225,6 +259,15 @@ fn made<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>, class: Object<'a>) -> Opti
         Some(event) => failing(claim, class.name(), Some(class), &event),
         None => unanswered(facts, claim, class, provisioner),
     })
+}
+
+/// Some drivers take minutes, and say that they have begun.
+pub(super) fn is_at_work<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> bool {
+    if failed(facts, claim).is_some() {
+        return false;
+    }
+    let begun = facts.events(claim.object).find(|event| event.reason == "Provisioning");
+    begun.and_then(|event| event.last).is_some_and(|time| facts.seconds_since(time) < AT_WORK)
 }
 
 /// Why a provisioner fails, as its message says it.

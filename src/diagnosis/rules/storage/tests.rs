@@ -104,6 +104,19 @@ fn waiting_for_the_first_consumer_is_normal() {
 }
 
 #[test]
+fn a_driver_that_has_begun_is_given_its_time() {
+    let event = warning(
+        "PersistentVolumeClaim",
+        "data",
+        "Provisioning",
+        "External provisioner is provisioning volume for claim \"shop/data\"",
+    );
+    let report =
+        diagnosed(vec![class("fsx", "fsx.csi.aws.com", json!({})), claim(json!("fsx"), json!({})), event]);
+    assert!(report.findings.is_empty(), "{:#?}", report.findings);
+}
+
+#[test]
 fn a_claim_that_has_just_been_made_is_given_time() {
     let new = json!({ "metadata": { "creationTimestamp": "2026-01-01T11:59:40Z" } });
     let report = diagnosed(vec![
