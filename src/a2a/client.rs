@@ -12,8 +12,10 @@ use super::server::VERSION_HEADER;
 use super::types::{Message, StreamResponse, Task, TaskId, TaskState};
 use super::v03;
 
-/// A stream that breaks is taken up again this often, with a longer pause each time.
-const RECONNECTS: u32 = 5;
+/// A stream that breaks is taken up again this often, with a longer pause each time: long enough for a server to restart.
+const RECONNECTS: u32 = 8;
+/// Longest pause before that.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A silent connection is probed this often, so that a dead one is noticed.
@@ -240,7 +242,7 @@ impl A2aClient {
                     yield StreamResponse::Task(self.ended_task(&task, broken).await?);
                     return;
                 }
-                tokio::time::sleep(Duration::from_millis(100) * 2_u32.pow(failures)).await;
+                tokio::time::sleep(LONGEST_PAUSE.min(Duration::from_millis(100) * 2_u32.pow(failures))).await;
                 (method, params) = (self.subscribe_method(), json!({ "id": task }));
             }
         }

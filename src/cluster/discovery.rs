@@ -110,7 +110,7 @@ impl Cluster {
             Ok(resources) => resources,
             Err(error) if api_version == "v1" => return Err(error),
             Err(error) => {
-                tracing::warn!(%api_version, %error, "an API group does not answer; its kinds are left out");
+                tracing::info!(%api_version, %error, "an API group does not answer; its kinds are left out");
                 return Ok(Vec::new());
             }
         };

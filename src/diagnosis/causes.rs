@@ -27,7 +27,21 @@ impl Causes {
                 }
             }
         }
-        Self(causes)
+        let mut linked = Self(causes);
+        linked.drop_detours();
+        linked
+    }
+
+    /// Where a cause works through another one, only the nearer of the two is named.
+    fn drop_detours(&mut self) {
+        for draft in 0..self.0.len() {
+            let direct = self.0[draft].clone();
+            let farther: BTreeSet<usize> = direct
+                .iter()
+                .flat_map(|cause| self.with_ancestors([*cause]).into_iter().filter(move |far| far != cause))
+                .collect();
+            self.0[draft].retain(|cause| !farther.contains(cause));
+        }
     }
 
     /// What explains this draft directly.
@@ -108,6 +122,14 @@ mod tests {
         assert!(causes.is_root(2));
         assert_eq!(causes.with_ancestors([0]), BTreeSet::from([0, 1, 2]));
         assert_eq!(causes.explained_by(2).collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
+    fn a_cause_that_works_through_another_is_named_once() {
+        let drafts =
+            [draft("svc", &[], &["db", "pvc"]), draft("db", &["db"], &["pvc"]), draft("pvc", &["pvc"], &[])];
+        let causes = Causes::link(&drafts);
+        assert_eq!((causes.of(0), causes.of(1)), (&BTreeSet::from([1]), &BTreeSet::from([2])));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
@@ -47,8 +48,16 @@ pub(super) fn failed(reason: &str) -> TaskEvent {
 impl Execution {
     pub(super) async fn run(mut self, news: &watch::Sender<u64>) {
         let id = self.stored.task.id.clone();
+        let started = Instant::now();
         match self.work(news).await {
-            Ok(()) => {}
+            Ok(()) => tracing::info!(
+                task.id = %id,
+                context.id = %self.stored.task.context_id,
+                state = ?self.stored.task.status.state,
+                entries = self.stored.sequence,
+                duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+                "a task has ended or waits for its client"
+            ),
             Err(Left::Abandoned) => tracing::info!(task.id = %id, "left for the next start"),
             Err(Left::Store(error)) => {
                 tracing::error!(task.id = %id, error = &error as &dyn std::error::Error, "could not be stored");
@@ -60,7 +69,7 @@ impl Execution {
         let inner = Arc::clone(&self.inner);
         let _slot = tokio::select! {
             biased;
-            () = inner.abandon.cancelled() => return self.abandon(news).await,
+            () = inner.abandon.cancelled() => return Err(Left::Abandoned),
             () = self.cancellation.cancelled() => return self.commit(vec![canceled()], news).await,
             slot = inner.slots.acquire() => slot,
         };
@@ -75,7 +84,7 @@ impl Execution {
         while !is_settled(self.stored.task.status.state) {
             let event = tokio::select! {
                 biased;
-                () = inner.abandon.cancelled() => return self.abandon(news).await,
+                () = inner.abandon.cancelled() => return Err(Left::Abandoned),
                 () = &mut grace_is_over => canceled(),
                 event = next_of(&mut events) => self.event_or_end(event),
             };
@@ -109,14 +118,6 @@ impl Execution {
             cancellation: self.cancellation.clone(),
         };
         stream::once(async move { executor.execute(request) }).flatten().fuse().boxed()
-    }
-
-    /// The process stops. What its client does not want any more is not for the next one to take up.
-    async fn abandon(&mut self, news: &watch::Sender<u64>) -> Result<(), Left> {
-        if self.cancellation.is_cancelled() {
-            return self.commit(vec![canceled()], news).await;
-        }
-        Err(Left::Abandoned)
     }
 
     /// The executor's event, or what it means that there is none.

@@ -246,9 +246,6 @@ impl Bundle {
         name: &str,
     ) -> Result<BundleResponse, Failure> {
         let resource = self.resource_named(asked.group, asked.version, plural)?;
-        if resource.kind.namespaced != namespace.is_some() {
-            return Err(Failure::no_such_path());
-        }
         let object = resource.named(namespace.unwrap_or_default(), name)?;
         match asked.as_table {
             true => self.table(asked, &resource.kind, &[object], json!({})),

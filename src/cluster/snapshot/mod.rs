@@ -148,3 +148,39 @@ fn core_event(mut object: Value) -> Value {
     }
     object
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_event_of_the_newer_group_is_read_as_one_of_the_core() {
+        let new = json!({
+            "apiVersion": "events.k8s.io/v1", "kind": "Event", "type": "Warning", "reason": "BackOff", "note": "again",
+            "regarding": { "kind": "Pod", "name": "web-1" }, "deprecatedCount": 3,
+            "deprecatedLastTimestamp": "2025-03-11T08:00:00Z", "deprecatedSource": { "component": "kubelet" },
+        });
+        let core = json!({
+            "apiVersion": "v1", "kind": "Event", "type": "Warning", "reason": "BackOff", "message": "again",
+            "involvedObject": { "kind": "Pod", "name": "web-1" }, "count": 3,
+            "lastTimestamp": "2025-03-11T08:00:00Z", "source": { "component": "kubelet" },
+        });
+        assert_eq!(core_event(new), core);
+        let other = json!({ "apiVersion": "v1", "kind": "Pod", "note": "mine" });
+        assert_eq!(core_event(other.clone()), other);
+    }
+
+    #[test]
+    fn the_namespaces_of_a_scope_are_its_own_and_that_of_its_object() {
+        let object = crate::diagnosis::report::ObjectRef {
+            api_version: "v1".to_owned(),
+            kind: "Pod".to_owned(),
+            namespace: Some("shop".to_owned()),
+            name: "web-1".to_owned(),
+        };
+        let scope = Scope { namespaces: vec!["web".to_owned(), "shop".to_owned()], object: Some(object) };
+        assert_eq!(namespaces(&scope), ["shop", "web"]);
+    }
+}

@@ -90,20 +90,37 @@ fn code(text: &str) -> String {
     }
 }
 
-/// Text of a cluster, on one line and so that it cannot become markup, links or HTML.
+/// Text of a cluster, on one line and so that it cannot become markup, links or HTML. What needs no backslash gets none, so
+/// that names can be copied.
 pub fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in one_line(text).chars() {
+    let chars: Vec<char> = one_line(text).chars().collect();
+    let mut escaped = String::with_capacity(chars.len());
+    for (index, c) in chars.iter().copied().enumerate() {
+        let before = index.checked_sub(1).and_then(|index| chars.get(index)).copied();
+        let after = chars.get(index + 1).copied();
+        if is_markup(c, before, after) {
+            escaped.push('\\');
+        }
         match c {
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '#' | '|' | '~' | '!' => {
-                escaped.push('\\');
-                escaped.push(c);
-            }
             '&' => escaped.push_str("&amp;"),
             other => escaped.push(other),
         }
     }
     escaped
+}
+
+/// True where CommonMark would read this character as more than itself.
+fn is_markup(c: char, before: Option<char>, after: Option<char>) -> bool {
+    let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    match c {
+        '\\' | '`' | '*' | '<' | '|' => true,
+        '_' => !(is_word(before) && is_word(after)),
+        ']' => matches!(after, Some('(' | '[' | ':')),
+        '!' => after == Some('['),
+        '~' => after == Some('~') || before == Some('~'),
+        '#' | '>' | '+' | '-' => before.is_none(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -116,9 +133,13 @@ mod tests {
 
     #[rstest]
     #[case("<script>alert(1)</script>", "\\<script>alert(1)\\</script>")]
-    #[case("[x](http://evil)", "\\[x\\](http://evil)")]
+    #[case("[x](http://evil)", "[x\\](http://evil)")]
+    #[case("![x][evil]", "\\![x\\][evil]")]
     #[case("# title\n\nnext", "\\# title  next")]
-    #[case("a\u{1b}[31mred\u{202e}", "a \\[31mred ")]
+    #[case("- item", "\\- item")]
+    #[case("*a* _b_ ~~c~~", "\\*a\\* \\_b\\_ \\~\\~c\\~\\~")]
+    #[case("MY_DB_PASS in [Nest] 1.2-3", "MY_DB_PASS in [Nest] 1.2-3")]
+    #[case("a\u{1b}[31mred\u{202e}", "a [31mred ")]
     fn text_of_a_cluster_cannot_become_markup(#[case] text: &str, #[case] escaped: &str) {
         assert_eq!(escape(text), escaped);
     }

@@ -137,22 +137,18 @@ fn roots(report: &Report) -> impl Iterator<Item = &Finding> {
     report.findings.iter().filter(|finding| finding.root_cause)
 }
 
-/// All findings that a root cause explains, directly or not.
-fn victims<'r>(report: &'r Report, root: &Finding) -> Vec<&'r Finding> {
-    let mut seen: Vec<&str> = vec![&root.id];
-    let mut rest: Vec<&str> = root.affects.iter().map(String::as_str).collect();
-    while let Some(id) = rest.pop() {
-        if !seen.contains(&id) {
-            seen.push(id);
-            let found = report.findings.iter().find(|finding| finding.id == id);
-            rest.extend(found.into_iter().flat_map(|finding| &finding.affects).map(String::as_str));
-        }
+/// All findings that a root cause explains, directly or not, the nearest first.
+fn victims<'r>(report: &'r Report, root: &'r Finding) -> Vec<&'r Finding> {
+    let mut found: Vec<&Finding> = vec![root];
+    let mut place = 0;
+    while let Some(cause) = found.get(place).copied() {
+        let next = report.findings.iter().filter(|finding| cause.affects.contains(&finding.id));
+        let new: Vec<&Finding> =
+            next.filter(|finding| found.iter().all(|known| known.id != finding.id)).collect();
+        found.extend(new);
+        place += 1;
     }
-    report
-        .findings
-        .iter()
-        .filter(|finding| finding.id != root.id && seen.contains(&finding.id.as_str()))
-        .collect()
+    found.split_off(1)
 }
 
 /// Text of a cluster on one line: control characters, line breaks and direction marks become spaces.

@@ -144,7 +144,7 @@ fn hole_draft(facts: &Facts<'_>, key: &Key, exists: bool, hole: &Hole<'_, '_, '_
             hole.consumers.first().and_then(|consumer| consumer.group.status_field("/state/waiting/message")),
         )
         .evidence(told.map(|found| event(&found)))
-        .evidence(std::iter::once(absence(facts, key, exists, &keys)))
+        .evidence(facts.was_read(&key.kind).then(|| absence(facts, key, exists, &keys)))
         .remedies(remedies(key, exists, hole))
 }
 
@@ -181,6 +181,9 @@ fn summary(facts: &Facts<'_>, key: &Key, exists: bool, hole: &Hole<'_, '_, '_>) 
 
 /// What exists instead: a similar name or key, the same name elsewhere or as the other kind.
 fn hint(facts: &Facts<'_>, key: &Key, exists: bool, hole: &Hole<'_, '_, '_>) -> String {
+    if !facts.was_read(&key.kind) {
+        return format!("The kubelet says so; {}s could not be read to look for themselves.", key.kind);
+    }
     if exists {
         let keys = existing_keys(facts, key);
         let Some(missing) = hole.keys.first() else { return String::new() };

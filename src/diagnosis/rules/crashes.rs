@@ -209,18 +209,19 @@ fn verdict(
 }
 
 fn peer_says(facts: &Facts<'_>, peer: &Dependency, line: &str) -> String {
+    let service = &peer.service.name;
+    let address = if peer.address.starts_with(service.as_str()) {
+        format!("Service {}", peer.address)
+    } else {
+        format!("Service {service} ({})", peer.address)
+    };
     match (peer.exists, peer.wrong_port(facts)) {
-        (false, _) => format!("it needs {}, but there is no Service {}", peer.address, peer.service.name),
+        (false, _) => format!("it needs {}, but there is no Service {service}", peer.address),
         (true, Some(ports)) => {
             let ports: Vec<String> = ports.iter().map(i64::to_string).collect();
-            format!(
-                "it uses {}, but Service {} offers port {}",
-                peer.address,
-                peer.service.name,
-                ports.join(", ")
-            )
+            format!("it uses {}, but Service {service} offers port {}", peer.address, ports.join(", "))
         }
-        (true, None) => format!("{} does not answer ({line})", peer.address),
+        (true, None) => format!("{address} {}", logs::how_unreachable(line)),
     }
 }
 
@@ -271,7 +272,7 @@ fn crash_summary<'a>(
         let says = match (peer.exists, peer.wrong_port(facts).is_some()) {
             (false, _) => no_service(facts, peer),
             (true, true) => format!(" Service {} does not offer that port.", peer.service.name),
-            (true, false) => format!(" {} is Service {}.", peer.address, peer.service.name),
+            (true, false) => format!(" The address is that of Service {}.", peer.service.name),
         };
         text.push_str(&says);
     }

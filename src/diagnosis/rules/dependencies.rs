@@ -131,7 +131,8 @@ fn addresses(text: &str) -> impl Iterator<Item = (&str, Option<u16>)> {
     let pattern = ADDRESS.as_ref();
     pattern.into_iter().flat_map(move |pattern| pattern.captures_iter(text)).filter_map(|found| {
         let port = found.get(2).and_then(|port| port.as_str().parse().ok());
-        Some((found.get(1)?.as_str(), port))
+        // `lookup db on 10.100.0.10:53`: the server that was asked is not what the line is about.
+        (port != Some(53)).then_some((found.get(1)?.as_str(), port))
     })
 }
 
@@ -226,6 +227,7 @@ mod tests {
     #[case("getaddrinfo ENOTFOUND chache:6379", Some(("chache", false)))]
     #[case("lookup orders.sales.svc.cluster.local: no such host", Some(("orders", false)))]
     #[case("dial tcp: lookup orders-db on 10.100.0.99:53: no such host", Some(("orders-db", false)))]
+    #[case("dial tcp: lookup orders-db on 10.100.0.10:53: no such host", Some(("orders-db", false)))]
     #[case("Error: getaddrinfo EAI_AGAIN redis", Some(("redis", false)))]
     #[case("GET https://api.example.com/v1: 503", None)]
     #[case("2026-01-01T11:50:00.182Z ERROR giving up", None)]

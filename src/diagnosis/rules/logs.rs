@@ -89,6 +89,32 @@ pub(super) fn of_ended<'a>(
     all.iter().copied().find(specific).or_else(|| all.first().copied())
 }
 
+/// How a peer fails to answer, as a predicate: the difference matters (FAILURES 1.4).
+pub(super) fn how_unreachable(line: &str) -> &'static str {
+    let line = line.to_lowercase();
+    let has = |signs: &[&str]| signs.iter().any(|sign| line.contains(sign));
+    if has(&["refused", "econnrefused"]) {
+        "refuses connections"
+    } else if has(&[
+        "no such host",
+        "enotfound",
+        "unknown host",
+        "unknownhost",
+        "not known",
+        "could not resolve",
+    ]) {
+        "cannot be resolved"
+    } else if has(&["eai_again", "temporary failure", "server misbehaving", "servfail"]) {
+        "cannot be resolved: DNS does not answer"
+    } else if has(&["timeout", "timed out", "etimedout", "deadline"]) {
+        "does not answer in time"
+    } else if has(&["reset"]) {
+        "resets connections"
+    } else {
+        "cannot be reached"
+    }
+}
+
 /// The text of a line without the time at its beginning.
 pub(super) fn without_time(line: &str) -> &str {
     let line = line.trim();

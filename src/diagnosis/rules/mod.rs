@@ -7,6 +7,7 @@ mod admission;
 mod config;
 mod crashes;
 mod dependencies;
+mod dns;
 mod images;
 mod ingress;
 mod kubectl;
@@ -24,6 +25,7 @@ mod sandbox;
 mod scheduling;
 mod services;
 mod storage;
+mod terminating;
 mod workloads;
 
 use std::collections::HashSet;
@@ -112,6 +114,12 @@ pub const RULES: &[RuleInfo] = &[
     rule("ingress-backend-missing", "an Ingress routes to a Service or port that does not exist"),
     rule("ingress-tls-secret-missing", "the TLS secret of an Ingress does not exist or is none"),
     rule("ingress-backend-down", "nothing answers behind an Ingress"),
+    rule("service-local-only", "a Service serves only clients on its own nodes, and one runs elsewhere"),
+    rule("dns-policy-excludes-cluster", "a pod needs names of the cluster and asks another resolver"),
+    rule("dns-answers-wrong", "the configuration of the cluster's DNS makes a Service unknown"),
+    rule("dns-config-invalid", "CoreDNS cannot use its configuration"),
+    rule("namespace-stuck-terminating", "a namespace is being deleted and does not go"),
+    rule("pod-stuck-terminating", "a pod is being deleted and does not go"),
     rule("network-policy-blocks", "a NetworkPolicy cuts a way that a workload needs"),
     rule("load-balancer-failed", "the load balancer of a Service or Ingress cannot be made"),
     rule("deployment-paused", "a Deployment is paused, and its newest changes are not rolled out"),
@@ -193,10 +201,14 @@ pub(super) fn run(facts: &Facts<'_>) -> Vec<Draft> {
     workloads::jobs::check(facts, &mut drafts);
     rbac::check(facts, &mut drafts);
     networkpolicy::check(facts, &mut drafts);
+    dns::check(facts, &mut drafts);
+    dns::check_config(facts, &mut drafts);
     admission::check(facts, &mut drafts);
+    terminating::check(facts, &mut drafts);
     // What follows only speaks where what came before has not said why, or shows its effects.
     workloads::rollouts::check(facts, &mut drafts);
     services::check(facts, &mut drafts);
+    dns::link(facts, &mut drafts);
     ingress::check(facts, &mut drafts);
     load_balancers::check(facts, &mut drafts);
     admission::check_idle_webhooks(facts, &mut drafts);

@@ -20,6 +20,7 @@ pub(super) fn blocks(question: &Question, known: &Known<'_>) -> Vec<String> {
     }
     blocks.extend(topic(question.topic, &target, known));
     match known.last_report() {
+        Some(report) if is_aside(question.topic, &target) => blocks.push(in_brief(report)),
         Some(report) => {
             blocks.extend(in_a_sentence(&target, report));
             blocks.extend(paragraphs(&render::markdown(report)));
@@ -29,6 +30,29 @@ pub(super) fn blocks(question: &Question, known: &Known<'_>) -> Vec<String> {
     blocks.extend(elsewhere(known));
     blocks.extend(troubles(known));
     blocks
+}
+
+/// Who asks for a list is told what is wrong, but not at length.
+fn is_aside(topic: Topic, target: &Target) -> bool {
+    let asks_for_a_list = match topic {
+        Topic::Pods | Topic::Nodes | Topic::Events | Topic::ApiVersions => true,
+        Topic::Health | Topic::Rollouts | Topic::Logs => false,
+    };
+    asks_for_a_list && !matches!(target, Target::Object(_))
+}
+
+/// The root causes by their titles.
+fn in_brief(report: &Report) -> String {
+    let causes: Vec<String> = root_causes(report)
+        .map(|finding| format!("- {}\n", render::markdown_escape(&finding.title)))
+        .collect();
+    match causes.is_empty() {
+        true => "No fault was found here.\n\n".to_owned(),
+        false => format!(
+            "## What is wrong\n\n{}\nAsk what is wrong, or about one of these, for evidence and commands.\n\n",
+            causes.concat()
+        ),
+    }
 }
 
 /// The answer to a question about one object.

@@ -83,10 +83,11 @@ impl Target {
                 unknown.push(mention);
             }
         }
+        // A plain word may be no name at all, so it is looked for, and missed, only where nothing else is meant.
         let found_something = !objects.is_empty() || !namespaces.is_empty();
         let sought: Vec<String> = unknown
             .into_iter()
-            .filter(|mention| mention.certain || (!found_something && !searched))
+            .filter(|mention| mention.certain || !found_something)
             .map(|mention| mention.name.clone())
             .collect();
         if !sought.is_empty() && !searched {

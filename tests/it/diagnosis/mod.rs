@@ -1,4 +1,5 @@
-//! Every recorded cluster under `tests/fixtures/clusters` is diagnosed the way a live one is, and compared with its truth.
+//! Every recorded cluster under `tests/fixtures/clusters`, and the shop of `drydock demo`, is diagnosed the way a live one
+//! is, and compared with its truth.
 
 mod recording;
 mod truth;
@@ -22,11 +23,11 @@ struct Case {
 
 impl Case {
     async fn of(truth: &Path) -> Self {
-        let folder = truth.parent().unwrap();
+        let folder = recording_of(truth);
         Self {
-            recording: Recording::load(folder),
+            recording: Recording::load(&folder),
             truth: Truth::load(truth),
-            report: report_of(folder).await,
+            report: report_of(&folder).await,
         }
     }
 
@@ -48,6 +49,12 @@ impl Case {
     }
 }
 
+/// A truth lies in its recording. The shop's lies beside it: the program carries the recording, but not the answers.
+fn recording_of(truth: &Path) -> PathBuf {
+    let beside = truth.with_file_name(Truth::load(truth).id);
+    if beside.is_dir() { beside } else { truth.parent().unwrap().to_owned() }
+}
+
 async fn report_of(folder: &Path) -> Report {
     let cluster = Cluster::from_bundle(Bundle::load(folder).unwrap());
     diagnose(&cluster, &Scope::default(), SnapshotLimits::default(), |_| ()).await.unwrap()
@@ -62,7 +69,9 @@ fn in_short(finding: &Finding) -> String {
 #[rstest]
 #[tokio::test]
 async fn the_root_causes_are_those_of_the_truth_and_no_others(
-    #[files("tests/fixtures/clusters/*/truth.yaml")] truth: PathBuf,
+    #[files("tests/fixtures/clusters/*/truth.yaml")]
+    #[files("demo/truth.yaml")]
+    truth: PathBuf,
 ) {
     let case = Case::of(&truth).await;
     let meant = |finding: &Finding| {
@@ -86,7 +95,9 @@ async fn the_root_causes_are_those_of_the_truth_and_no_others(
 #[rstest]
 #[tokio::test]
 async fn each_finding_says_what_has_to_be_said(
-    #[files("tests/fixtures/clusters/*/truth.yaml")] truth: PathBuf,
+    #[files("tests/fixtures/clusters/*/truth.yaml")]
+    #[files("demo/truth.yaml")]
+    truth: PathBuf,
 ) {
     let case = Case::of(&truth).await;
     let all: Vec<&Finding> = case.report.findings.iter().collect();
@@ -112,7 +123,11 @@ async fn each_finding_says_what_has_to_be_said(
 
 #[rstest]
 #[tokio::test]
-async fn victims_are_not_root_causes(#[files("tests/fixtures/clusters/*/truth.yaml")] truth: PathBuf) {
+async fn victims_are_not_root_causes(
+    #[files("tests/fixtures/clusters/*/truth.yaml")]
+    #[files("demo/truth.yaml")]
+    truth: PathBuf,
+) {
     let case = Case::of(&truth).await;
     let is_victim = |finding: &&Finding| {
         let named = [case.recording.workload(&finding.object), finding.object.clone()];
@@ -125,7 +140,11 @@ async fn victims_are_not_root_causes(#[files("tests/fixtures/clusters/*/truth.ya
 
 #[rstest]
 #[tokio::test]
-async fn evidence_can_be_looked_up_again(#[files("tests/fixtures/clusters/*/truth.yaml")] truth: PathBuf) {
+async fn evidence_can_be_looked_up_again(
+    #[files("tests/fixtures/clusters/*/truth.yaml")]
+    #[files("demo/truth.yaml")]
+    truth: PathBuf,
+) {
     let case = Case::of(&truth).await;
     let mut problems = Vec::new();
     for finding in &case.report.findings {
@@ -145,7 +164,9 @@ async fn evidence_can_be_looked_up_again(#[files("tests/fixtures/clusters/*/trut
 #[rstest]
 #[tokio::test]
 async fn every_root_cause_has_a_way_out_and_every_change_a_way_back(
-    #[files("tests/fixtures/clusters/*/truth.yaml")] truth: PathBuf,
+    #[files("tests/fixtures/clusters/*/truth.yaml")]
+    #[files("demo/truth.yaml")]
+    truth: PathBuf,
 ) {
     let case = Case::of(&truth).await;
     let mut problems = Vec::new();
@@ -165,9 +186,13 @@ async fn every_root_cause_has_a_way_out_and_every_change_a_way_back(
 
 #[rstest]
 #[tokio::test]
-async fn two_runs_find_the_same(#[files("tests/fixtures/clusters/*/truth.yaml")] truth: PathBuf) {
+async fn two_runs_find_the_same(
+    #[files("tests/fixtures/clusters/*/truth.yaml")]
+    #[files("demo/truth.yaml")]
+    truth: PathBuf,
+) {
     let case = Case::of(&truth).await;
-    let again = report_of(truth.parent().unwrap()).await;
+    let again = report_of(&recording_of(&truth)).await;
     let (first, second) = (&case.report.findings, &again.findings);
     assert_eq!(first, second, "{}", case.truth.id);
     let fingerprints: BTreeSet<&str> = first.iter().map(|finding| finding.fingerprint.as_str()).collect();
@@ -177,7 +202,9 @@ async fn two_runs_find_the_same(#[files("tests/fixtures/clusters/*/truth.yaml")]
 #[rstest]
 #[tokio::test]
 async fn the_verdict_is_healthy_where_nothing_is_wrong_and_only_there(
-    #[files("tests/fixtures/clusters/*/truth.yaml")] truth: PathBuf,
+    #[files("tests/fixtures/clusters/*/truth.yaml")]
+    #[files("demo/truth.yaml")]
+    truth: PathBuf,
 ) {
     let case = Case::of(&truth).await;
     let is_healthy = case.truth.root_causes.is_empty();

@@ -84,3 +84,17 @@ async fn what_ends_before_the_cancel_arrives_stays_as_it_ended() {
     assert!(matches!(outcome, Err(TaskError::NotCancelable { state: TaskState::Completed, .. })));
     assert_eq!(subscription.settled().await.unwrap().status.state, TaskState::Completed);
 }
+
+#[tokio::test]
+async fn a_full_server_can_still_cancel_what_waits_for_its_client() {
+    let bench =
+        Bench::with_limits(RunnerLimits { max_concurrent: 1, max_waiting: 0, ..RunnerLimits::default() })
+            .await;
+    let id = bench.runner.start(&me(), message("asks")).await.unwrap().task.id;
+    let strings = bench.puppet.next().await;
+    strings.status(TaskState::InputRequired);
+    strings.dropped().await;
+    bench.runner.start(&me(), message("runs")).await.unwrap();
+    let _runs = bench.puppet.next().await;
+    assert_eq!(bench.runner.cancel(&me(), &id).await.unwrap().status.state, TaskState::Canceled);
+}

@@ -6,7 +6,7 @@ use crate::diagnosis::report::{Remediation, Risk};
 
 use super::{End, duration};
 use crate::diagnosis::rules::pods::Group;
-use crate::diagnosis::rules::{kubectl, logs};
+use crate::diagnosis::rules::{kubectl, logs, revisions};
 
 pub(super) fn check(facts: &Facts<'_>, group: &Group<'_, '_>, container: &Container<'_>) -> Draft {
     let limit = container.spec.maybe_text("/resources/limits/memory");
@@ -32,26 +32,65 @@ pub(super) fn check(facts: &Facts<'_>, group: &Group<'_, '_>, container: &Contai
         summary.push_str(&format!(" It lived {} before that.", duration(lifetime)));
     }
     let heap = heap(container, limit);
-    summary.push_str(&heap.as_ref().map(|(_, text)| format!(" {text}")).unwrap_or_default());
+    let former = former_limit(facts, group, name).filter(|former| Some(*former) != limit);
+    summary.push_str(&heap.as_ref().map(|heap| format!(" {}", heap.text(limit))).unwrap_or_default());
+    summary.push_str(
+        &former.map(|former| format!(" The revision before had a limit of {former}.")).unwrap_or_default(),
+    );
     summary.push_str(&group.impact());
     let telling = logs::of_ended(facts, group.sample().pod, container);
     let speaks_of_memory = telling.filter(|telling| {
         let line = telling.line.to_lowercase();
-        ["memory", "heap", "oom"].iter().any(|word| line.contains(word))
+        ["out of memory", "outofmemory", "heap space", "heap limit", "cannot allocate"]
+            .iter()
+            .any(|sign| line.contains(sign))
     });
+    let raised = raised(limit, heap.as_ref(), former);
     group
         .draft("oom-killed", title)
         .cause(name)
         .summary(summary)
         .evidence(group.spec_field(&format!("{}/resources/limits/memory", container.spec_pointer())))
-        .evidence(heap.and_then(|(pointer, _)| group.spec_field(&pointer)))
+        .evidence(heap.and_then(|heap| group.spec_field(&heap.pointer)))
         .evidence(speaks_of_memory.map(|telling| log_line(group.sample().pod.object, name, telling.line)))
-        .remedy(raise_memory(group, name, limit))
+        .remedy(raise_memory(group, name, limit, &raised))
         .remedies(kubectl::rollback(group.workload))
 }
 
-/// A heap that is set to about the limit or above it, with the JSON pointer of the setting below the pod's spec.
-fn heap(container: &Container<'_>, limit: Option<&str>) -> Option<(String, String)> {
+/// What the revision before allowed the container.
+fn former_limit<'a>(facts: &Facts<'a>, group: &Group<'_, 'a>, container: &str) -> Option<&'a str> {
+    let former = revisions::former_template(facts, group.workload)?.list("/spec/containers");
+    former.iter().find(|spec| spec["name"] == container)?.maybe_text("/resources/limits/memory")
+}
+
+/// A limit that is enough: the former one where that was higher, else twice the present one, and room beside the heap.
+fn raised(limit: Option<&str>, heap: Option<&Heap>, former: Option<&str>) -> String {
+    let Some(limit) = limit.and_then(quantity::parse) else { return "<LIMIT>".to_owned() };
+    let beside_heap = heap.map_or(0.0, |heap| heap.bytes * 1.5);
+    let former = former.and_then(quantity::parse).filter(|former| *former > limit && *former >= beside_heap);
+    quantity::show("memory", former.unwrap_or_else(|| (limit * 2.0).max(beside_heap)))
+}
+
+/// A heap that is set to about the limit or above it.
+struct Heap {
+    /// JSON pointer of the setting, below the pod's spec.
+    pointer: String,
+    flag: &'static str,
+    bytes: f64,
+}
+
+impl Heap {
+    fn text(&self, limit: Option<&str>) -> String {
+        let heap = quantity::show("memory", self.bytes);
+        format!(
+            "{} lets the heap alone grow to {heap}, next to a limit of {}.",
+            self.flag,
+            limit.unwrap_or_default()
+        )
+    }
+}
+
+fn heap(container: &Container<'_>, limit: Option<&str>) -> Option<Heap> {
     let limit = quantity::parse(limit?)?;
     let pointer = container.spec_pointer();
     let environment = container.spec.list("/env").iter().enumerate();
@@ -62,19 +101,11 @@ fn heap(container: &Container<'_>, limit: Option<&str>) -> Option<(String, Strin
         let pointer = pointer.clone();
         words.filter_map(move |(i, word)| Some((format!("{pointer}/{list}/{i}"), word.as_str()?)))
     });
-    environment.chain(words).find_map(|(pointer, text)| {
+    let set = environment.chain(words).find_map(|(pointer, text)| {
         let (flag, bytes) = heap_flag(text)?;
-        (bytes >= limit * 0.8).then(|| {
-            let limit = quantity::show("memory", limit);
-            (
-                pointer,
-                format!(
-                    "{flag} lets the heap alone grow to {}, next to a limit of {limit}.",
-                    quantity::show("memory", bytes)
-                ),
-            )
-        })
-    })
+        Some(Heap { pointer, flag, bytes })
+    });
+    set.filter(|heap| heap.bytes >= limit * 0.8)
 }
 
 /// `-Xmx1g` of a JVM, `--max-old-space-size=512` (MiB) of Node.js: the flag, and bytes.
@@ -97,9 +128,7 @@ fn heap_flag(text: &str) -> Option<(&'static str, f64)> {
     after("--max-old-space-size=").map(|(number, _)| ("--max-old-space-size", number * 1_048_576.0))
 }
 
-fn raise_memory(group: &Group<'_, '_>, container: &str, limit: Option<&str>) -> Remediation {
-    let doubled = limit.and_then(quantity::parse).map(|bytes| quantity::show("memory", bytes * 2.0));
-    let doubled = doubled.unwrap_or_else(|| "<LIMIT>".to_owned());
+fn raise_memory(group: &Group<'_, '_>, container: &str, limit: Option<&str>, raised: &str) -> Remediation {
     let workload = &group.workload.reference;
     let (namespace, name) = (in_namespace(workload), kubectl_name(workload));
     let set = |value: &str| {
@@ -108,7 +137,7 @@ fn raise_memory(group: &Group<'_, '_>, container: &str, limit: Option<&str>) -> 
     change(
         "Raise the memory limit, or make the program need less",
         format!("kubectl {namespace}top pod --containers"),
-        set(&doubled),
+        set(raised),
         limit.map_or_else(|| kubectl::undo(group.workload), set),
         kubectl::verify(group.workload),
         Risk::Medium,

@@ -16,7 +16,7 @@ use crate::diagnosis::report::{Confidence, Evidence, Remediation, Risk, Severity
 use crate::diagnosis::snapshot::LogRef;
 
 use super::services::{Backing, Clients, running_logs};
-use super::{dependencies, kubectl, links, logs};
+use super::{dependencies, dns, kubectl, links, logs};
 use policy::{Flow, Side};
 
 /// Lines at the end of a log that are looked at.
@@ -24,15 +24,6 @@ const LINES: usize = 200;
 /// Packets that a policy drops: the client waits in vain. A refusal or an unknown name has other causes.
 const TIMED_OUT: [&str; 7] =
     ["timeout", "timed out", "deadline exceeded", "etimedout", "no route to host", "unreachable", "timedout"];
-/// The resolver did not answer.
-const UNRESOLVED: [&str; 5] = [
-    "eai_again",
-    "temporary failure in name resolution",
-    "server misbehaving",
-    ":53: i/o timeout",
-    "could not resolve host",
-];
-
 /// A way that is cut.
 struct Cut<'f, 'a> {
     policy: Object<'a>,
@@ -92,7 +83,7 @@ fn complained_of<'f, 'a>(facts: &'f Facts<'a>) -> Vec<Cut<'f, 'a>> {
 fn by_line<'f, 'a>(facts: &'f Facts<'a>, pod: &'f Pod<'a>, line: &str) -> Option<Cut<'f, 'a>> {
     let lower = line.to_lowercase();
     let has = |signs: &[&str]| signs.iter().any(|sign| lower.contains(sign));
-    if has(&UNRESOLVED) {
+    if dns::is_silent(line) {
         return cut_from_dns(facts, pod);
     }
     if !has(&TIMED_OUT) || lower.contains("refused") {

@@ -4,13 +4,14 @@
 //! ports are wrong.
 
 mod backing;
+mod local;
 mod ports;
 mod selectors;
 mod usage;
 mod zero;
 
 use crate::diagnosis::draft::{self, Draft, advice, sh};
-use crate::diagnosis::facts::Facts;
+use crate::diagnosis::facts::{Facts, Read};
 use crate::diagnosis::report::Severity;
 use crate::diagnosis::snapshot::LogRef;
 
@@ -27,6 +28,7 @@ pub(super) fn check(facts: &Facts<'_>, drafts: &mut Vec<Draft>) {
         false => Clients::default(),
     };
     zero::check(facts, &clients, &backings, drafts);
+    local::check(facts, &backings, drafts);
     for backing in &backings {
         drafts.extend(fault(facts, &clients, backing, drafts));
     }
@@ -54,9 +56,10 @@ fn backings<'f, 'a>(facts: &'f Facts<'a>) -> Vec<Backing<'f, 'a>> {
     facts.all("Service").iter().filter_map(|service| Backing::of(facts, *service)).collect()
 }
 
-/// Nothing of it is ready, or it forwards to a port that nobody declares.
+/// Nothing of it is ready, it forwards to a port that nobody declares, or it serves its own nodes only.
 fn is_suspect(facts: &Facts<'_>, backing: &Backing<'_, '_>) -> bool {
-    !backing.is_served(facts) || ports::undeclared(backing).is_some()
+    let is_local = backing.service.value().text("/spec/internalTrafficPolicy") == "Local";
+    is_local || !backing.is_served(facts) || ports::undeclared(backing).is_some()
 }
 
 /// What is wrong with the Service itself.
