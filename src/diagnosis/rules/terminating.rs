@@ -1,15 +1,12 @@
-//! Deletions that do not come to their end (FAILURES L6, J12).
+//! Namespaces whose deletion does not come to its end (FAILURES L6).
 
-use serde_json::Value;
-
-use crate::diagnosis::draft::{self, Draft, absent, advice, change, sh};
-use crate::diagnosis::facts::{Facts, Key, Object, Pod, Read, reference};
-use crate::diagnosis::report::{Confidence, Evidence, Remediation, Risk, Severity};
+use crate::diagnosis::draft::{self, Draft, advice};
+use crate::diagnosis::facts::{Facts, Object, Read};
+use crate::diagnosis::report::Severity;
 
 use super::kubectl;
-use super::pods::is_node_down;
 
-/// A deletion that takes longer than this, in seconds, after the time that it was given, hangs.
+/// A deletion that takes longer than this, in seconds, hangs.
 const GRACE: i64 = 600;
 
 /// What keeps a namespace, as its conditions tell.
@@ -24,12 +21,9 @@ const CONDITIONS: [&str; 5] = [
 pub(super) fn check(facts: &Facts<'_>, drafts: &mut Vec<Draft>) {
     let stuck = |object: &&Object<'_>| is_stuck(facts, **object);
     drafts.extend(facts.all("Namespace").iter().filter(stuck).filter_map(|found| namespace(facts, *found)));
-    drafts.extend(
-        facts.pods().iter().filter(|found| is_stuck(facts, found.object)).map(|found| pod(facts, found)),
-    );
 }
 
-/// The deletion should be over for long. A pod's time includes what it was given to end.
+/// The deletion should be over for long.
 fn is_stuck(facts: &Facts<'_>, object: Object<'_>) -> bool {
     let since = object.value().time("/metadata/deletionTimestamp");
     since.is_some_and(|time| facts.seconds_since(time) > GRACE)
@@ -63,69 +57,12 @@ fn namespace(facts: &Facts<'_>, namespace: Object<'_>) -> Option<Draft> {
     )
 }
 
-fn pod(facts: &Facts<'_>, pod: &Pod<'_>) -> Draft {
-    let name = pod.object.name();
-    let finalizers = pod.value().list("/metadata/finalizers");
-    let finalizers: Vec<&str> = finalizers.iter().filter_map(Value::as_str).collect();
-    let node = pod.node().unwrap_or_default();
-    let is_gone = facts.was_read("Node") && !node.is_empty() && facts.get("Node", "", node).is_none();
-    let why = if !finalizers.is_empty() {
-        format!("it waits for finalizer {}", finalizers.join(", "))
-    } else if is_gone {
-        format!("its node {node} does not exist any more")
-    } else if is_node_down(facts, node) {
-        format!("its node {node} does not answer")
-    } else {
-        "the kubelet has not ended it".to_owned()
-    };
-    Draft::new(
-        "pod-stuck-terminating",
-        Severity::Warning,
-        pod.object.reference(),
-        format!("Pod {name} is not deleted: {why}"),
-    )
-    .confidence(if finalizers.is_empty() && !is_gone { Confidence::Likely } else { Confidence::Certain })
-    .cause(if finalizers.is_empty() { "node" } else { "finalizer" })
-    .summary(format!(
-        "The pod should be gone by now: {why}. A StatefulSet makes no new pod of this name before."
-    ))
-    .evidence(draft::field(pod.object, "/metadata/deletionTimestamp"))
-    .evidence(draft::field(pod.object, "/metadata/finalizers"))
-    .evidence(gone_node(is_gone, node))
-    .explained_by([Key::new("Node", "", node)])
-    .remedy(remove(pod, is_gone))
-}
-
-fn gone_node(is_gone: bool, node: &str) -> Option<Evidence> {
-    is_gone.then(|| absent(reference("v1", "Node", "", node), format!("there is no Node {node}")))
-}
-
-fn remove(pod: &Pod<'_>, is_gone: bool) -> Remediation {
-    let (namespace, name) = (sh(pod.object.namespace()), sh(pod.object.name()));
-    let show = kubectl::describe(&pod.object.reference());
-    match is_gone {
-        true => change(
-            "Remove it by force: the machine is gone, so nothing runs twice",
-            show,
-            format!("kubectl -n {namespace} delete pod {name} --force --grace-period=0"),
-            "nothing: its controller makes a new one",
-            format!("kubectl -n {namespace} get pod {name}"),
-            Risk::Medium,
-        ),
-        false => advice(
-            "See what holds it, and repair that",
-            show,
-            format!("kubectl -n {namespace} get pod {name}"),
-        ),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
     use serde_json::{Value, json};
 
-    use crate::diagnosis::testing::{diagnosed, healthy_deployment, node, object, roots, symptoms, with};
+    use crate::diagnosis::testing::{diagnosed, object, roots, with};
 
     const LONG_AGO: &str = "2026-01-01T11:00:00Z";
 
@@ -156,32 +93,5 @@ mod tests {
                 report.findings[0].summary
             );
         }
-    }
-
-    fn leaving(metadata: Value) -> Value {
-        let base = json!({ "metadata": { "deletionTimestamp": LONG_AGO } });
-        with(with(healthy_deployment("web", json!({}))[2].clone(), base), json!({ "metadata": metadata }))
-    }
-
-    #[test]
-    fn a_finalizer_that_holds_a_pod_is_named() {
-        let pod = leaving(json!({ "finalizers": ["example.com/hold"] }));
-        let report = diagnosed(vec![pod, node("n1", json!({}))]);
-        assert_eq!(roots(&report), ["pod-stuck-terminating Pod/web-1"]);
-        assert!(report.findings[0].title.contains("example.com/hold"), "{}", report.findings[0].title);
-    }
-
-    #[test]
-    fn a_pod_whose_machine_is_gone_may_be_removed_by_force() {
-        let report = diagnosed(vec![leaving(json!({})), node("n2", json!({}))]);
-        let command = &report.findings[0].remediation[0].command;
-        assert_eq!(command, "kubectl -n shop delete pod web-1 --force --grace-period=0");
-    }
-
-    #[test]
-    fn a_pod_on_a_lost_node_is_a_symptom_of_the_node() {
-        let lost = json!({ "status": { "conditions": [{ "type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown", "lastTransitionTime": LONG_AGO }] } });
-        let report = diagnosed(vec![leaving(json!({})), node("n1", lost)]);
-        assert_eq!(symptoms(&report), ["pod-stuck-terminating Pod/web-1"]);
     }
 }
