@@ -193,7 +193,6 @@ pub const RULES: &[RuleInfo] = &[
     rule("evicted-by-node", "a node ran short of something and evicted pods"),
     rule("ephemeral-storage-limit-exceeded", "pods go over their own limit of ephemeral storage"),
     rule("pod-rejected", "a kubelet refuses pods that are bound to its node"),
-    rule("pod-stuck-terminating", "a pod is being deleted and does not go"),
     rule("preempted", "pods gave way to others of higher priority, and find no other node"),
 ];
 
