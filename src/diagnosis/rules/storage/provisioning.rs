@@ -63,29 +63,86 @@ fn failed<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Option<KubeEvent<'a>>
 
 fn class_missing<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>, class: &str) -> Draft {
     let name = claim.object.name();
-    let classes: Vec<&str> = facts.all("StorageClass").iter().map(|class| class.name()).collect();
-    let hint = match nearest(class, classes.iter().copied()) {
-        Some(similar) => format!(" {similar} may be meant."),
-        None if classes.is_empty() => " The cluster has no StorageClass at all.".to_owned(),
-        None => format!(" The classes are: {}.", shorten(&classes.join(", "), 200)),
+    let title = format!("PersistentVolumeClaim {name} asks for StorageClass {class}, which does not exist");
+    let classes = class_names(facts);
+    let other = nearest(class, classes.iter().copied()).or_else(|| usable_class(facts));
+    let missing = || {
+        let object = reference("storage.k8s.io/v1", "StorageClass", "", class);
+        absent(object, format!("there is no StorageClass {class}"))
     };
     claim
-        .draft(
-            "storage-class-missing",
-            format!("PersistentVolumeClaim {name} asks for StorageClass {class}, which does not exist"),
-        )
-        .summary(format!("No volume is made for the claim until the class exists.{hint}{}", claim.impact()))
+        .draft("storage-class-missing", title)
+        .summary(format!(
+            "No volume is made for the claim until the class exists.{}{}{}",
+            class_hint(facts, class),
+            claim.impact(),
+            template_hint(claim)
+        ))
         .cause(class)
         .evidence(class_field(claim))
         .evidence(failed(facts, claim).map(|event| draft::event(&event)))
-        .evidence([absent(
-            reference("storage.k8s.io/v1", "StorageClass", "", class),
-            format!("there is no StorageClass {class}"),
-        )])
+        .evidence(facts.was_read("StorageClass").then(missing))
+        .remedies(other.map(|other| copy_class(claim, other, class)))
         .remedy(recreate(
             claim,
             "Make the claim again with a class that exists (a claim's class cannot be changed)",
+            &set_class(other),
         ))
+}
+
+fn class_names<'a>(facts: &Facts<'a>) -> Vec<&'a str> {
+    facts.all("StorageClass").iter().map(|class| class.name()).collect()
+}
+
+/// The default class, or else one whose driver is installed.
+fn usable_class<'a>(facts: &Facts<'a>) -> Option<&'a str> {
+    let classes = || facts.all("StorageClass").iter();
+    let default = classes().find(|class| class.annotation(DEFAULT_CLASS) == Some("true"));
+    let driven =
+        || classes().find(|class| facts.get("CSIDriver", "", class.value().text("/provisioner")).is_some());
+    default.or_else(driven).map(|class| class.name())
+}
+
+/// What exists instead, as far as that is known.
+fn class_hint(facts: &Facts<'_>, class: &str) -> String {
+    let classes = class_names(facts);
+    match nearest(class, classes.iter().copied()) {
+        _ if !facts.was_read("StorageClass") => String::new(),
+        Some(similar) => format!(" There is a class {similar}, which may be meant."),
+        None if classes.is_empty() => " The cluster has no StorageClass at all.".to_owned(),
+        None => format!(" The classes are: {}.", shorten(&classes.join(", "), 200)),
+    }
+}
+
+/// The StatefulSet that makes the claim from its template, and will make others like it.
+fn template_hint(claim: &Claim<'_, '_>) -> String {
+    let owner = claim.consumers.iter().find(|pod| pod.workload.kind() == "StatefulSet");
+    let owner =
+        owner.filter(|pod| claim.object.name().contains(&format!("-{}-", pod.workload.reference.name)));
+    owner
+        .map(|pod| {
+            format!(
+                " The class stands in volumeClaimTemplates of StatefulSet {}: correct it there too (the set has to be deleted with --cascade=orphan and applied again), or the next claim asks for the same.",
+                pod.workload.reference.name
+            )
+        })
+        .unwrap_or_default()
+}
+
+/// A class of the name that is asked for, with the settings of another: touches nothing that exists.
+fn copy_class(claim: &Claim<'_, '_>, like: &str, class: &str) -> Remediation {
+    let object = claim.object.reference();
+    let strip =
+        "del(.metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp, .metadata.annotations)";
+    let rename = format!("{strip} | .metadata.name = {}", serde_json::json!(class));
+    change(
+        format!("Make the class, for example with the settings of {like}"),
+        "kubectl get storageclass",
+        format!("kubectl get storageclass {} -o json | jq {} | kubectl create -f -", sh(like), sh(&rename)),
+        format!("kubectl delete storageclass {}", sh(class)),
+        kubectl::get(&object, ""),
+        Risk::Low,
+    )
 }
 
 /// The class could not be read, and nobody says why there is no volume.
@@ -119,16 +176,29 @@ fn class_field(claim: &Claim<'_, '_>) -> Option<crate::diagnosis::report::Eviden
     draft::field(claim.object, beta).or_else(|| draft::field(claim.object, "/spec/storageClassName"))
 }
 
-fn recreate(claim: &Claim<'_, '_>, summary: &str) -> Remediation {
+/// Sets the class of a claim, for `jq`.
+fn set_class(class: Option<&str>) -> String {
+    format!(".spec.storageClassName = {}", serde_json::json!(class.unwrap_or("<CLASS>")))
+}
+
+/// Deletes the claim, which holds no data yet, and makes it anew, changed by `set`.
+fn recreate(claim: &Claim<'_, '_>, summary: &str, set: &str) -> Remediation {
     let object = claim.object.reference();
     let (namespace, name) = (in_namespace(&object), sh(&object.name));
+    let strip = "del(.metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp, .metadata.annotations, .status)";
+    let (before, after) = (sh(&format!("{}.before.json", object.name)), sh(&format!("{}.json", object.name)));
+    let replace =
+        |file: &str| format!("kubectl {namespace}delete pvc {name} && kubectl {namespace}create -f {file}");
     change(
         summary,
         format!("kubectl get storageclass; kubectl {namespace}describe pvc {name}"),
         format!(
-            "kubectl {namespace}get pvc {name} -o yaml > claim.yaml && kubectl {namespace}delete pvc {name} && kubectl {namespace}create -f claim.yaml # after correcting claim.yaml; it holds no data yet"
+            "kubectl {namespace}get pvc {name} -o json | jq {} > {before} && jq {} {before} > {after} && {}",
+            sh(strip),
+            sh(set),
+            replace(&after)
         ),
-        format!("kubectl {namespace}delete pvc {name} && kubectl {namespace}create -f claim.yaml"),
+        replace(&before),
         format!("kubectl {namespace}get pvc {name}"),
         Risk::Low,
     )
@@ -138,7 +208,7 @@ fn no_default(facts: &Facts<'_>, claim: &Claim<'_, '_>) -> Draft {
     let name = claim.object.name();
     let is_default = |class: &&Object<'_>| class.annotation(DEFAULT_CLASS) == Some("true");
     let default = facts.all("StorageClass").iter().find(is_default);
-    let classes: Vec<&str> = facts.all("StorageClass").iter().map(|class| class.name()).collect();
+    let classes = class_names(facts);
     let why = match default {
         Some(class) => {
             format!("There is a default now ({}), but there was none when the claim was made.", class.name())
@@ -162,10 +232,8 @@ fn no_default(facts: &Facts<'_>, claim: &Claim<'_, '_>) -> Draft {
             claim.impact()
         ))
         .evidence([absent(claim.object.reference(), "the claim has no storageClassName")]);
-    let has_driver =
-        |class: &&Object<'_>| facts.get("CSIDriver", "", class.value().text("/provisioner")).is_some();
-    let usable = facts.all("StorageClass").iter().find(has_driver).map(|class| class.name());
-    let mark = usable.or(classes.first().copied()).map(|class| {
+    let usable = usable_class(facts).or(classes.first().copied());
+    let mark = usable.map(|class| {
         let class = sh(class);
         change(
             "Mark a class as the default (Kubernetes 1.28 and newer then give it to waiting claims)",
@@ -176,7 +244,9 @@ fn no_default(facts: &Facts<'_>, claim: &Claim<'_, '_>) -> Draft {
             Risk::Medium,
         )
     });
-    draft.remedy(recreate(claim, "Make the claim again with storageClassName")).remedies(mark)
+    draft
+        .remedy(recreate(claim, "Make the claim again with storageClassName", &set_class(usable)))
+        .remedies(mark)
 }
 
 /// The class exists and volumes are made for it.
@@ -290,9 +360,13 @@ fn failing(claim: &Claim<'_, '_>, class: &str, object: Option<Object<'_>>, event
         ));
     }
     match failure {
-        Failure::AccessMode => draft.evidence(draft::field(claim.object, "/spec/accessModes")).remedy(
-            recreate(claim, "Make the claim again with ReadWriteOnce, or with a class that shares volumes"),
-        ),
+        Failure::AccessMode => {
+            draft.evidence(draft::field(claim.object, "/spec/accessModes")).remedy(recreate(
+                claim,
+                "Make the claim again with ReadWriteOnce, or with a class that shares volumes",
+                r#".spec.accessModes = ["ReadWriteOnce"]"#,
+            ))
+        }
         _ => draft.remedy(advice(
             format!(
                 "Remove the reason that the provisioner of class {class} gives; it tries again by itself"

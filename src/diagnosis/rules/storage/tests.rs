@@ -69,7 +69,7 @@ fn a_class_that_does_not_exist_names_the_nearest() {
     assert_eq!(symptoms(&report), ["pod-waits-for-claim Deployment/db"]);
     let found = &report.findings[0];
     assert!(
-        found.severity == Severity::Critical && found.summary.contains("gp3 may be meant"),
+        found.severity == Severity::Critical && found.summary.contains("a class gp3, which may be meant"),
         "{}",
         found.summary
     );
