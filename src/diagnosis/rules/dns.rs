@@ -283,6 +283,15 @@ mod tests {
         assert_eq!(roots(&report), ["app-dependency-unavailable Deployment/api"]);
     }
 
+    #[test]
+    fn a_headless_service_has_a_name_only_while_it_has_endpoints() {
+        let mut objects = cluster(json!({ "dnsPolicy": "Default" }));
+        let headless = objects.pop().unwrap();
+        objects.push(with(headless, json!({ "spec": { "clusterIP": "None" } })));
+        let report = diagnosed_with_log(objects, "api-1", "api", UNKNOWN);
+        assert_eq!(roots(&report), ["app-dependency-unavailable Deployment/api"]);
+    }
+
     /// CoreDNS crashes behind `kube-dns`.
     fn broken_dns() -> Vec<Value> {
         let crash = json!({

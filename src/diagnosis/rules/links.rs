@@ -31,3 +31,31 @@ pub(super) fn explain(drafts: &mut [Draft], workload: &Key, cause: &Key) {
 pub(super) fn is_broken(drafts: &[Draft], keys: &[Key]) -> bool {
     drafts.iter().any(|draft| draft.breaks.iter().any(|broken| keys.contains(broken)))
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::diagnosis::facts::reference;
+    use crate::diagnosis::report::Severity;
+
+    #[rstest]
+    #[case::how_it_fails("app-crash", "web", true)]
+    #[case::why_it_fails("image-not-found", "web", false)]
+    #[case::of_another_workload("app-crash", "api", false)]
+    fn a_cause_explains_how_its_workload_fails(
+        #[case] rule: &'static str,
+        #[case] of: &str,
+        #[case] explained: bool,
+    ) {
+        let [workload, cause] = ["Deployment", "Role"].map(|kind| Key::new(kind, "shop", "web"));
+        let object = reference("apps/v1", "Deployment", "shop", of);
+        let broken = Key::from(&object);
+        let mut drafts =
+            [Draft::new(rule, Severity::Critical, object, String::new()).breaks([broken.clone()])];
+        explain(&mut drafts, &workload, &cause);
+        assert_eq!(drafts[0].explained_by.contains(&cause), explained);
+        assert!(is_broken(&drafts, &[cause, broken]));
+    }
+}

@@ -138,6 +138,7 @@ fn failing(facts: &Facts<'_>, scaler: Object<'_>) -> Option<Value> {
         is_about_scaling
             && condition["status"] == "False"
             && condition["reason"] != "ScalingDisabled"
+            && !condition.text("/reason").starts_with("Backoff")
             && is_lasting
     })
 }

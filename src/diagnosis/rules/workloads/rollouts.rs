@@ -122,7 +122,8 @@ fn blocked(workload: &Workload<'_>, object: Object<'_>, pod: &Pod<'_>) -> Draft 
 
 /// Changes that only reach pods that somebody deletes.
 fn on_delete(workload: &Workload<'_>) -> Option<Draft> {
-    let object = workload.object?;
+    // An operator that owns it deletes the pods itself.
+    let object = workload.object.filter(|object| object.controller().is_none())?;
     let value = object.value();
     let waits = match workload.kind() {
         "StatefulSet" => value.text("/status/updateRevision") != value.text("/status/currentRevision"),
@@ -201,14 +202,13 @@ fn is_stalled(facts: &Facts<'_>, workload: &Workload<'_>, object: Object<'_>, po
     }
     let is_old = |time: Option<jiff::Timestamp>| time.is_some_and(|time| facts.seconds_since(time) > GRACE);
     let since = |condition: Option<&Value>| condition.and_then(|found| found.time("/lastTransitionTime"));
-    let long_unready = |pod: &&Pod<'_>| {
-        !pod.is_ready()
-            && !pod.object.is_terminating()
-            && is_old(since(pod.object.condition("Ready")).or(pod.object.created()))
+    let is_long_unready = |pod: &&Pod<'_>| {
+        let time = since(pod.object.condition("Ready")).or(pod.object.created());
+        !pod.is_ready() && !pod.object.is_terminating() && is_old(time)
     };
-    let is_missing = i64::try_from(pods.len()).unwrap_or(i64::MAX) < wanted && is_old(object.created());
-    available < wanted
-        && (pods.iter().any(long_unready) || (is_missing && pods.iter().all(|pod| pod.is_ready())))
+    // Pods that do not exist have no age; a Deployment says since when it lacks them.
+    let is_unavailable = object.condition("Available").filter(|condition| condition["status"] == "False");
+    available < wanted && (pods.iter().any(is_long_unready) || is_old(since(is_unavailable)))
 }
 
 /// What keeps a pod from being ready, as far as its own status tells.

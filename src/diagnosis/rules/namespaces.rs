@@ -9,7 +9,7 @@ use super::kubectl;
 /// A deletion that takes longer than this, in seconds, hangs.
 const GRACE: i64 = 600;
 
-/// What keeps a namespace, as its conditions tell.
+/// What keeps a namespace, as its conditions tell; what lies deepest first.
 const CONDITIONS: [&str; 5] = [
     "NamespaceDeletionDiscoveryFailure",
     "NamespaceDeletionGroupVersionParsingFailure",
@@ -19,17 +19,16 @@ const CONDITIONS: [&str; 5] = [
 ];
 
 pub(super) fn check(facts: &Facts<'_>, drafts: &mut Vec<Draft>) {
-    let stuck = |object: &&Object<'_>| is_stuck(facts, **object);
-    drafts.extend(facts.all("Namespace").iter().filter(stuck).filter_map(|found| namespace(facts, *found)));
+    for namespace in facts.all("Namespace") {
+        let is_told = drafts.iter().any(|draft| draft.object == namespace.reference());
+        let since = namespace.value().time("/metadata/deletionTimestamp");
+        if !is_told && since.is_some_and(|time| facts.seconds_since(time) > GRACE) {
+            drafts.extend(stuck(facts, *namespace));
+        }
+    }
 }
 
-/// The deletion should be over for long.
-fn is_stuck(facts: &Facts<'_>, object: Object<'_>) -> bool {
-    let since = object.value().time("/metadata/deletionTimestamp");
-    since.is_some_and(|time| facts.seconds_since(time) > GRACE)
-}
-
-fn namespace(facts: &Facts<'_>, namespace: Object<'_>) -> Option<Draft> {
+fn stuck(facts: &Facts<'_>, namespace: Object<'_>) -> Option<Draft> {
     let is_true =
         |name: &&&str| namespace.condition(name).is_some_and(|condition| condition["status"] == "True");
     let telling: Vec<&str> = CONDITIONS.iter().filter(is_true).copied().collect();
@@ -37,7 +36,7 @@ fn namespace(facts: &Facts<'_>, namespace: Object<'_>) -> Option<Draft> {
     let says = namespace.condition(first).map(|condition| draft::shorten(condition.text("/message"), 300));
     let show = kubectl::get(&namespace.reference(), "yaml");
     let apis = facts.all("APIService").iter().map(|api| api.key());
-    let discovery = telling.contains(&"NamespaceDeletionDiscoveryFailure");
+    let cannot_discover = telling.contains(&CONDITIONS[0]);
     Some(
         Draft::new(
             "namespace-stuck-terminating",
@@ -52,7 +51,7 @@ fn namespace(facts: &Facts<'_>, namespace: Object<'_>) -> Option<Draft> {
         ))
         .evidence(draft::field(namespace, "/metadata/deletionTimestamp"))
         .evidence(telling.iter().filter_map(|name| draft::condition(namespace, name)))
-        .explained_by(apis.filter(|_| discovery))
+        .explained_by(apis.filter(|_| cannot_discover))
         .remedy(advice("See what is left in it", format!("{show}; kubectl get apiservices"), show)),
     )
 }
@@ -62,20 +61,16 @@ mod tests {
     use rstest::rstest;
     use serde_json::{Value, json};
 
-    use crate::diagnosis::testing::{diagnosed, object, roots, with};
+    use crate::diagnosis::testing::{diagnosed, object, roots, symptoms, with};
 
     const LONG_AGO: &str = "2026-01-01T11:00:00Z";
 
-    fn namespace(deleted: &str) -> Value {
-        let condition = json!({ "type": "NamespaceFinalizersRemaining", "status": "True", "message": "example.com/keep in 1 resource instances" });
+    fn namespace(deleted: &str, condition: &str) -> Value {
+        let condition = json!({ "type": condition, "status": "True", "message": "example.com/keep in 1 resource instances" });
         let other = json!({ "type": "NamespaceContentRemaining", "status": "False" });
+        let status = json!({ "phase": "Terminating", "conditions": [other, condition] });
         with(
-            object(
-                "v1",
-                "Namespace",
-                "old",
-                json!({ "status": { "phase": "Terminating", "conditions": [other, condition] } }),
-            ),
+            object("v1", "Namespace", "old", json!({ "status": status })),
             json!({ "metadata": { "namespace": null, "deletionTimestamp": deleted } }),
         )
     }
@@ -84,7 +79,7 @@ mod tests {
     #[case::long_ago(LONG_AGO, true)]
     #[case::just_now("2026-01-01T11:59:00Z", false)]
     fn a_namespace_that_does_not_go_says_why(#[case] deleted: &str, #[case] told: bool) {
-        let report = diagnosed(vec![namespace(deleted)]);
+        let report = diagnosed(vec![namespace(deleted, "NamespaceFinalizersRemaining")]);
         assert_eq!(roots(&report) == ["namespace-stuck-terminating Namespace/old"], told);
         if told {
             assert!(
@@ -93,5 +88,17 @@ mod tests {
                 report.findings[0].summary
             );
         }
+    }
+
+    #[test]
+    fn an_api_that_does_not_answer_keeps_every_namespace() {
+        let api = json!({
+            "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": { "name": "v1.example.com", "uid": "a" },
+            "spec": { "group": "example.com", "service": { "namespace": "shop", "name": "gone" } },
+            "status": { "conditions": [{ "type": "Available", "status": "False", "reason": "ServiceNotFound" }] },
+        });
+        let report = diagnosed(vec![namespace(LONG_AGO, "NamespaceDeletionDiscoveryFailure"), api]);
+        assert_eq!(roots(&report), ["api-service-unavailable APIService/v1.example.com"]);
+        assert_eq!(symptoms(&report), ["namespace-stuck-terminating Namespace/old"]);
     }
 }
