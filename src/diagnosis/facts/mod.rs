@@ -27,6 +27,7 @@ type Name<'a> = (&'a str, &'a str, &'a str);
 pub(crate) struct Facts<'a> {
     snapshot: &'a Snapshot,
     by_kind: HashMap<&'a str, Vec<Object<'a>>>,
+    by_namespace: HashMap<(&'a str, &'a str), Vec<Object<'a>>>,
     by_name: HashMap<Name<'a>, Object<'a>>,
     children: HashMap<&'a str, Vec<Object<'a>>>,
     events: HashMap<Name<'a>, Vec<KubeEvent<'a>>>,
@@ -42,6 +43,7 @@ impl<'a> Facts<'a> {
         let mut facts = Self {
             snapshot,
             by_kind: HashMap::new(),
+            by_namespace: HashMap::new(),
             by_name: HashMap::new(),
             children: HashMap::new(),
             events: HashMap::new(),
@@ -74,6 +76,7 @@ impl<'a> Facts<'a> {
             self.children.entry(owner.text("/uid")).or_default().push(object);
         }
         self.by_name.insert((kind, object.namespace(), object.name()), object);
+        self.by_namespace.entry((kind, object.namespace())).or_default().push(object);
         self.by_kind.entry(kind).or_default().push(object);
     }
 
@@ -106,8 +109,12 @@ impl<'a> Facts<'a> {
     }
 
     /// All objects of a kind in one namespace.
-    pub(crate) fn all_in(&self, kind: &str, namespace: &str) -> impl Iterator<Item = Object<'a>> {
-        self.all(kind).iter().copied().filter(move |object| object.namespace() == namespace)
+    pub(crate) fn all_in<'s>(
+        &'s self,
+        kind: &'s str,
+        namespace: &'s str,
+    ) -> impl Iterator<Item = Object<'a>> + use<'s, 'a> {
+        self.by_namespace.get(&(kind, namespace)).map_or(&[][..], Vec::as_slice).iter().copied()
     }
 
     /// Looks an object up; the namespace of a cluster-scoped one is empty.
