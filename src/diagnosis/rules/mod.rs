@@ -118,6 +118,7 @@ pub const RULES: &[RuleInfo] = &[
     rule("dns-policy-excludes-cluster", "a pod needs names of the cluster and asks another resolver"),
     rule("dns-answers-wrong", "the configuration of the cluster's DNS makes a Service unknown"),
     rule("dns-config-invalid", "CoreDNS cannot use its configuration"),
+    rule("pod-stuck-terminating", "a pod is being deleted and does not go"),
     rule("namespace-stuck-terminating", "a namespace is being deleted and does not go"),
     rule("network-policy-blocks", "a NetworkPolicy cuts a way that a workload needs"),
     rule("load-balancer-failed", "the load balancer of a Service or Ingress cannot be made"),
@@ -193,7 +194,6 @@ pub const RULES: &[RuleInfo] = &[
     rule("evicted-by-node", "a node ran short of something and evicted pods"),
     rule("ephemeral-storage-limit-exceeded", "pods go over their own limit of ephemeral storage"),
     rule("pod-rejected", "a kubelet refuses pods that are bound to its node"),
-    rule("pod-stuck-terminating", "a pod is being deleted and does not go"),
     rule("preempted", "pods gave way to others of higher priority, and find no other node"),
 ];
 
@@ -229,4 +229,15 @@ pub(super) fn wanted_logs(facts: &Facts<'_>, limit: usize) -> Vec<LogRef> {
     logs.extend(others.filter(|log| seen.insert(log.clone())));
     logs.truncate(limit);
     logs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_has_a_name_of_its_own() {
+        let names: HashSet<&str> = RULES.iter().map(|rule| rule.id).collect();
+        assert_eq!(names.len(), RULES.len());
+    }
 }

@@ -1,7 +1,7 @@
 //! Pods that are being deleted and do not go (I12, J12).
 
-use crate::diagnosis::draft::{self, Draft, advice, change, in_namespace, sh};
-use crate::diagnosis::facts::{Facts, Pod, Read};
+use crate::diagnosis::draft::{self, Draft, absent, advice, change, in_namespace, sh};
+use crate::diagnosis::facts::{Facts, Pod, Read, reference};
 use crate::diagnosis::report::{Remediation, Risk, Severity};
 use crate::diagnosis::rules::pods::Group;
 
@@ -18,12 +18,17 @@ pub(in crate::diagnosis::rules) fn check<'a>(facts: &Facts<'a>, group: &Group<'_
     let pod = group.sample().pod;
     let finalizers: Vec<&str> =
         pod.value().list("/metadata/finalizers").iter().filter_map(serde_json::Value::as_str).collect();
-    let (held, why) = match finalizers.is_empty() {
-        false => (
+    let gone = gone_node(facts, pod);
+    let (held, why) = match (finalizers.is_empty(), gone) {
+        (false, _) => (
             format!("the finalizer {} is not removed", finalizers.join(", ")),
             "A finalizer is removed by the controller that set it; that controller is gone, or does not come to its end.",
         ),
-        true => (
+        (true, Some(node)) => (
+            format!("its node {node} does not exist any more"),
+            "Nobody is left who could confirm that its containers have ended.",
+        ),
+        (true, None) => (
             "its node does not report its end".to_owned(),
             "The kubelet has not confirmed that the containers have ended and the volumes are unmounted: the container runtime hangs, or a volume cannot be released.",
         ),
@@ -39,7 +44,10 @@ pub(in crate::diagnosis::rules) fn check<'a>(facts: &Facts<'a>, group: &Group<'_
         .evidence(draft::field(pod.object, "/metadata/deletionTimestamp"))
         .evidence(draft::field(pod.object, "/metadata/finalizers"))
         .evidence(event.map(|event| draft::event(&event)))
-        .remedy(remedy(pod, !finalizers.is_empty()));
+        .evidence(
+            gone.map(|node| absent(reference("v1", "Node", "", node), format!("there is no Node {node}"))),
+        )
+        .remedy(remedy(pod, !finalizers.is_empty(), gone.is_some()));
     let is_replaced = match (group.workload.ready(), group.workload.desired()) {
         (Some(ready), Some(desired)) => ready >= desired,
         _ => group.workload.kind() != "StatefulSet",
@@ -51,7 +59,12 @@ pub(in crate::diagnosis::rules) fn check<'a>(facts: &Facts<'a>, group: &Group<'_
     draft
 }
 
-fn remedy(pod: &Pod<'_>, has_finalizers: bool) -> Remediation {
+/// The node of a pod, where it is known not to exist.
+fn gone_node<'a>(facts: &Facts<'a>, pod: &Pod<'a>) -> Option<&'a str> {
+    pod.node().filter(|node| facts.was_read("Node") && facts.get("Node", "", node).is_none())
+}
+
+fn remedy(pod: &Pod<'_>, has_finalizers: bool, is_node_gone: bool) -> Remediation {
     let (namespace, name) = (in_namespace(&pod.object.reference()), sh(pod.object.name()));
     let check = format!(
         "kubectl {namespace}get pod {name} -o jsonpath='{{.metadata.finalizers}} {{.spec.nodeName}}'"
@@ -70,6 +83,6 @@ fn remedy(pod: &Pod<'_>, has_finalizers: bool) -> Remediation {
         format!("kubectl {namespace}delete pod {name} --grace-period=0 --force"),
         "cannot be taken back",
         verify,
-        Risk::High,
+        if is_node_gone { Risk::Medium } else { Risk::High },
     )
 }

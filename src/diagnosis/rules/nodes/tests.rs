@@ -208,6 +208,16 @@ fn a_pod_that_a_finalizer_holds_is_told_from_one_on_a_silent_node() {
 }
 
 #[test]
+fn a_pod_whose_machine_is_gone_may_be_removed_by_force() {
+    let mut objects = healthy_deployment("web", json!({}));
+    objects[2]["metadata"]["deletionTimestamp"] = json!(testing::EARLIER);
+    let report = diagnosed_on(node("n2", json!({})), objects);
+    let found = &report.findings[0];
+    assert!(found.title.contains("its node n1 does not exist any more"), "{}", found.title);
+    assert_eq!(found.remediation[0].command, "kubectl -n shop delete pod web-1 --grace-period=0 --force");
+}
+
+#[test]
 fn a_pod_within_its_grace_is_only_ending() {
     let mut objects = healthy_deployment("web", json!({}));
     objects[2]["metadata"]["deletionTimestamp"] = json!("2026-01-01T11:59:50Z");

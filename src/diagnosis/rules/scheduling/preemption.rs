@@ -7,8 +7,8 @@ use crate::diagnosis::rules::kubectl;
 
 use super::waiting::Waiting;
 
-/// Pods that were displaced longer ago, in seconds, wait for another reason.
-const RECENT: i64 = 7_200;
+/// A pod that replaces a displaced one is made within this time, in seconds.
+const REPLACED: i64 = 900;
 
 /// A finding about what displaced the pods that wait now.
 pub(super) fn check(waiting: &Waiting<'_, '_, '_>) -> Option<Draft> {
@@ -61,7 +61,8 @@ fn displaced<'a>(waiting: &Waiting<'_, '_, 'a>) -> Option<KubeEvent<'a>> {
         .pod_events(waiting.pod.object.namespace())
         .filter(|event| event.reason == "Preempted" && event.involved().text("/name").starts_with(stem));
     let newest = events.max_by_key(|event| (event.last, event.object.name()))?;
-    newest.last.is_some_and(|time| waiting.facts.seconds_since(time) < RECENT).then_some(newest)
+    let apart = newest.last?.duration_since(waiting.pod.object.created()?).as_secs();
+    (apart.abs() < REPLACED).then_some(newest)
 }
 
 /// The pod that took the place: `Preempted by shop/batch-1 on node n1`, in newer releases `by pod UID`.
