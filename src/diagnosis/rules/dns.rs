@@ -7,7 +7,8 @@ use crate::diagnosis::facts::{Facts, Key, Object, Pod, Read};
 use crate::diagnosis::report::{Confidence, EvidenceKind, Risk, Severity};
 
 use super::dependencies::{self, Dependency};
-use super::{kubectl, links};
+use super::kubectl;
+use super::links::{self, Broken};
 
 /// Lines at the end of a log that are looked at.
 const LINES: usize = 200;
@@ -164,7 +165,7 @@ pub(super) fn link(facts: &Facts<'_>, drafts: &mut [Draft]) {
     let Some(service) = facts.all_in("Service", "kube-system").find(|service| of_dns(&service)) else {
         return;
     };
-    if !links::is_broken(drafts, &[service.key()]) {
+    if !Broken::by(drafts).has(&service.key()) {
         return;
     }
     let complains = |draft: &&mut Draft| {

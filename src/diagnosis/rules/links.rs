@@ -1,5 +1,7 @@
 //! Ties between drafts of different rules.
 
+use std::collections::HashSet;
+
 use crate::diagnosis::draft::Draft;
 use crate::diagnosis::facts::Key;
 
@@ -27,9 +29,21 @@ pub(super) fn explain(drafts: &mut [Draft], workload: &Key, cause: &Key) {
     }
 }
 
-/// True where something found so far breaks one of these.
-pub(super) fn is_broken(drafts: &[Draft], keys: &[Key]) -> bool {
-    drafts.iter().any(|draft| draft.breaks.iter().any(|broken| keys.contains(broken)))
+/// Everything that the findings so far break.
+pub(super) struct Broken(HashSet<Key>);
+
+impl Broken {
+    pub(super) fn by(drafts: &[Draft]) -> Self {
+        Self(drafts.iter().flat_map(|draft| draft.breaks.iter().cloned()).collect())
+    }
+
+    pub(super) fn has(&self, key: &Key) -> bool {
+        self.0.contains(key)
+    }
+
+    pub(super) fn has_any(&self, keys: &[Key]) -> bool {
+        keys.iter().any(|key| self.has(key))
+    }
 }
 
 #[cfg(test)]
@@ -56,6 +70,6 @@ mod tests {
             [Draft::new(rule, Severity::Critical, object, String::new()).breaks([broken.clone()])];
         explain(&mut drafts, &workload, &cause);
         assert_eq!(drafts[0].explained_by.contains(&cause), explained);
-        assert!(is_broken(&drafts, &[cause, broken]));
+        assert!(Broken::by(&drafts).has_any(&[cause, broken]));
     }
 }

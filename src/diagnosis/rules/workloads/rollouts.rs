@@ -7,18 +7,20 @@ use serde_json::Value;
 use crate::diagnosis::draft::{self, Draft, change, in_namespace, kubectl_name, sh, shorten};
 use crate::diagnosis::facts::{Facts, Key, Object, Pod, Read, Workload};
 use crate::diagnosis::report::{Confidence, Evidence, Remediation, Risk, Severity};
-use crate::diagnosis::rules::{kubectl, links};
+use crate::diagnosis::rules::kubectl;
+use crate::diagnosis::rules::links::Broken;
 
 /// Pods that are not ready for this long, in seconds, are not on their way any more.
 const GRACE: i64 = 600;
 
 pub(in crate::diagnosis::rules) fn check(facts: &Facts<'_>, drafts: &mut Vec<Draft>) {
+    let broken = Broken::by(drafts);
     for object in ["Deployment", "StatefulSet", "DaemonSet"].iter().flat_map(|kind| facts.all(kind)) {
         let workload = Workload::of(*object);
         drafts.extend(paused(facts, &workload));
         update_blocked(facts, &workload, drafts);
         drafts.extend(on_delete(&workload));
-        drafts.extend(stalled(facts, &workload, drafts));
+        drafts.extend(stalled(facts, &workload, &broken));
     }
 }
 
@@ -153,12 +155,12 @@ fn on_delete(workload: &Workload<'_>) -> Option<Draft> {
 }
 
 /// Fewer pods are available than wanted, for long, and nothing else says why.
-fn stalled(facts: &Facts<'_>, workload: &Workload<'_>, drafts: &[Draft]) -> Option<Draft> {
+fn stalled(facts: &Facts<'_>, workload: &Workload<'_>, broken: &Broken) -> Option<Draft> {
     let object = workload.object.filter(|object| !object.is_terminating())?;
     let key = workload.key();
     let pods: Vec<&Pod<'_>> = facts.pods_of(&key).filter(|pod| !pod.is_done()).collect();
     let keys: Vec<Key> = pods.iter().map(|pod| pod.object.key()).chain([key]).collect();
-    if !is_stalled(facts, workload, object, &pods) || links::is_broken(drafts, &keys) {
+    if !is_stalled(facts, workload, object, &pods) || broken.has_any(&keys) {
         return None;
     }
     let wanted = workload.desired().unwrap_or(0);

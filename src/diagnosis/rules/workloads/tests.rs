@@ -185,6 +185,15 @@ fn what_its_last_pod_said_explains_a_failed_job() {
 }
 
 #[test]
+fn a_failed_pod_speaks_for_a_job_that_was_not_read() {
+    let mut snapshot = crate::diagnosis::testing::snapshot(vec![failed_pod("seed-1", "seed", json!({}))]);
+    snapshot.coverage.read.retain(|plural| plural != "jobs");
+    let report = crate::diagnosis::diagnose(&snapshot, &crate::diagnosis::report::Scope::default());
+    assert_eq!(roots(&report), ["app-crash Job/seed"]);
+    assert_eq!(diagnosed(vec![failed_pod("seed-1", "seed", json!({}))]).findings, []);
+}
+
+#[test]
 fn the_log_of_the_newest_failed_pod_is_asked_for() {
     let mut objects = vec![
         job("seed", "BackoffLimitExceeded", EARLIER, json!({})),
