@@ -94,10 +94,10 @@ pub(super) fn hogs(facts: &Facts<'_>, evicted: &[Group<'_, '_>]) -> Vec<Hog> {
     let cases = evicted.iter().flat_map(|group| &group.cases);
     let all: Vec<(Hog, f64, Size)> = cases.filter_map(|case| suspect(facts, case.pod)).collect();
     let is_greatest = |hog: &Hog, used: f64| {
-        let rivals = all.iter().filter(|(other, _, _)| {
+        let mut rivals = all.iter().filter(|(other, _, _)| {
             other.node == hog.node && other.resource == hog.resource && other.workload != hog.workload
         });
-        rivals.clone().all(|(_, rival, _)| *rival < used)
+        rivals.all(|(_, rival, _)| *rival < used)
     };
     let guilty = all.iter().filter(|(hog, used, size)| match size {
         Size::Large => true,

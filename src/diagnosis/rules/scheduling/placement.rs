@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::diagnosis::draft::{self, Draft, advice, change, sh};
-use crate::diagnosis::facts::{Key, Object, Read, nearest};
-use crate::diagnosis::report::{Evidence, Remediation, Risk};
+use crate::diagnosis::facts::{Key, Object, Read, nearest, reference};
+use crate::diagnosis::report::{Confidence, Evidence, Remediation, Risk};
 use crate::diagnosis::rules::{kubectl, nodes as node_rules};
 
 use super::View;
 use super::decision;
 use super::demand::{self, TaintKind, show_taint};
+use super::message::Reason;
 use super::obstacles::{Obstacle, nodes as count_nodes};
 use super::selectors::Requirement;
 
@@ -304,6 +305,31 @@ fn untaint(view: &View<'_, '_, '_, '_>, node: Object<'_>, taint: &Value) -> Reme
     )
 }
 
+/// The scheduler speaks of a volume that could not be read. Where no selector is in the way, the claim has to move.
+fn unread_volume(view: &View<'_, '_, '_, '_>) -> Draft {
+    let claims = super::claims::names(view.waiting.pod);
+    let is_pinned = view.waiting.said.reasons.iter().any(|counted| counted.reason == Reason::Selector);
+    let title = format!(
+        "{} cannot run where its volume is (PersistentVolumeClaim {}): volume node affinity conflict",
+        view.name(),
+        claims.join(", ")
+    );
+    let why = "The volume can be reached from one zone or node only, and no node there takes the pod. The volume itself could not be read.";
+    let mut draft = view
+        .draft("volume-node-affinity-conflict", title, why)
+        .confidence(Confidence::Likely)
+        .remedy(advice(
+            "Add a node where the volume is, or move the data",
+            "kubectl get pv; kubectl get nodes -L topology.kubernetes.io/zone",
+            kubectl::verify(view.waiting.group.workload),
+        ));
+    if let ([claim], false) = (claims.as_slice(), is_pinned) {
+        draft.object = reference("v1", "PersistentVolumeClaim", view.waiting.pod.object.namespace(), claim);
+        draft.breaks.push(Key::from(&draft.object));
+    }
+    draft
+}
+
 /// The volume of a claim can be reached from nodes only that the pod may not use, or from none at all.
 pub(super) fn volume(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
     let found = view
@@ -312,7 +338,7 @@ pub(super) fn volume(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
         .iter()
         .find(|(_, _, choice)| places.iter().any(|place| !choice.matches(view.sights[*place].room.node)));
     let Some((claim, volume, choice)) = found.or(view.wishes.volumes.first()) else {
-        return super::unseen::other(view.waiting);
+        return unread_volume(view);
     };
     let near: Vec<Object<'_>> =
         view.sights.iter().map(|sight| sight.room.node).filter(|node| choice.matches(*node)).collect();

@@ -3,7 +3,8 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::diagnosis::report::{Report, Severity};
+use crate::diagnosis::diagnose;
+use crate::diagnosis::report::{Report, Scope, Severity};
 use crate::diagnosis::testing::{
     self, deployment, diagnosed, finding, healthy_deployment, node, object, roots, service, symptoms, with,
 };
@@ -54,6 +55,13 @@ fn labelled(name: &str, labels: Value) -> Value {
 fn diagnosed_with(mut objects: Vec<Value>, more: impl IntoIterator<Item = Value>) -> Report {
     objects.extend(more);
     diagnosed(objects)
+}
+
+/// The report where one kind could not be read.
+fn diagnosed_without(kind: &str, objects: Vec<Value>) -> Report {
+    let mut snapshot = testing::snapshot(objects);
+    snapshot.coverage.read.retain(|read| read != kind);
+    diagnose(&snapshot, &Scope::default())
 }
 
 const FULL: &str = "0/2 nodes are available: 2 Insufficient memory.";
@@ -353,6 +361,21 @@ fn affinity_to_a_workload_that_is_broken_is_a_symptom() {
     assert_eq!(symptoms(&report), ["pod-affinity-unsatisfiable Deployment/web"]);
 }
 
+#[test]
+fn affinity_to_a_workload_that_was_stopped_is_about_that_workload() {
+    let mut objects = waiting(
+        "web",
+        affinity("cache"),
+        "0/1 nodes are available: 1 node(s) didn't match pod affinity rules.",
+    );
+    let mut cache = healthy_deployment("cache", json!({})).remove(0);
+    cache["spec"]["replicas"] = json!(0);
+    cache["status"] = json!({});
+    objects.push(cache);
+    let report = diagnosed_with(objects, [node("n1", json!({}))]);
+    assert_eq!(roots(&report), ["pod-affinity-unsatisfiable Deployment/cache"]);
+}
+
 fn spread(key: &str) -> Value {
     json!({ "topologySpreadConstraints": [{ "maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "DoNotSchedule", "labelSelector": { "matchLabels": { "app": "web" } } }] })
 }
@@ -438,6 +461,20 @@ fn a_pod_that_is_pinned_away_from_its_volume_is_the_workloads_fault() {
     assert_eq!(roots(&report), ["volume-node-affinity-conflict Deployment/web"]);
 }
 
+#[rstest]
+#[case::anywhere(json!({}), ELSEWHERE, "PersistentVolumeClaim/data")]
+#[case::pinned(json!({ "nodeSelector": { "zone": "b" } }), "0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) had volume node affinity conflict.", "Deployment/web")]
+fn a_volume_that_could_not_be_read_is_spoken_of_nevertheless(
+    #[case] spec: Value,
+    #[case] message: &str,
+    #[case] object: &str,
+) {
+    let report =
+        diagnosed_without("persistentvolumeclaims", waiting("web", with(mounting("data"), spec), message));
+    let found = finding(&report, "volume-node-affinity-conflict");
+    assert_eq!(format!("{}/{}", found.object.kind, found.object.name), object);
+}
+
 #[test]
 fn a_full_zone_of_a_volume_is_a_lack_of_capacity() {
     let spec = with(mounting("data"), asking("web", json!({ "memory": "3Gi" })));
@@ -480,9 +517,7 @@ fn an_unbound_claim_explains_the_pod() {
 
 #[test]
 fn without_the_right_to_read_claims_the_claim_is_named_nevertheless() {
-    let mut snapshot = testing::snapshot(waiting("web", mounting("data"), UNBOUND));
-    snapshot.coverage.read.retain(|kind| kind != "persistentvolumeclaims");
-    let report = crate::diagnosis::diagnose(&snapshot, &crate::diagnosis::report::Scope::default());
+    let report = diagnosed_without("persistentvolumeclaims", waiting("web", mounting("data"), UNBOUND));
     assert_eq!(roots(&report), ["pod-waits-for-claim PersistentVolumeClaim/data"]);
 }
 
