@@ -66,6 +66,9 @@ fn shortened(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
+/// Longest id of a client, in characters.
+const MAX_ID: usize = 256;
+
 /// Parameters of SendMessage and SendStreamingMessage.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -133,7 +136,26 @@ impl SendMessageRequest {
         Ok(request)
     }
 
+    /// Ids come back in every event and in the log.
+    fn check_ids(&self) -> Result<(), A2aError> {
+        let message = &self.message;
+        let ids = [
+            ("message.messageId", Some(&message.message_id)),
+            ("message.contextId", message.context_id.as_ref().map(|id| &id.0)),
+            ("message.taskId", message.task_id.as_ref().map(|id| &id.0)),
+        ];
+        let is_wrong = |id: &String| id.chars().count() > MAX_ID || id.chars().any(char::is_control);
+        match ids.into_iter().find(|(_, id)| id.is_some_and(is_wrong)) {
+            Some((field, _)) => Err(A2aError::params(
+                field,
+                format!("must have at most {MAX_ID} characters, and no control characters"),
+            )),
+            None => Ok(()),
+        }
+    }
+
     fn check_content(&self) -> Result<(), A2aError> {
+        self.check_ids()?;
         let is_file = |content: &PartContent| matches!(content, PartContent::Raw(_) | PartContent::Url(_));
         if self.message.parts.iter().any(|part| is_file(&part.content)) {
             return Err(A2aError::ContentTypeNotSupported(
@@ -222,6 +244,8 @@ fn canonical(value: Value) -> Value {
                 match (name.as_str(), value) {
                     ("data", value) => drop(canonical_object.insert(name, value)),
                     (_, Value::Null) => {}
+                    // What ProtoJSON leaves empty is not set.
+                    ("taskId" | "contextId", Value::String(id)) if id.is_empty() => {}
                     ("metadata", value) => drop(canonical_object.insert(name, value)),
                     ("role", value) => drop(canonical_object.insert(name, role(value))),
                     (_, value) => drop(canonical_object.insert(name, canonical(value))),
@@ -309,6 +333,26 @@ mod tests {
         assert_eq!(request.message.message_id, "m");
         assert!(request.configuration.return_immediately);
         assert_eq!(request.history_length(), Ok(Some(3)));
+    }
+
+    #[rstest]
+    #[case::long("contextId", json!("x".repeat(257)))]
+    #[case::control("contextId", json!("a\n2026-01-01 ERROR forged"))]
+    #[case::message("messageId", json!("\u{1b}[2J"))]
+    fn ids_are_short_and_plain(#[case] field: &str, #[case] id: Value) {
+        let mut params = message(json!({ "text": "x" }));
+        params["message"][field] = id;
+        let error = SendMessageRequest::read(params, Dialect::V1).unwrap_err();
+        assert!(error.code() == -32602 && error.to_string().contains(field), "{error}");
+    }
+
+    #[test]
+    fn an_empty_id_is_none() {
+        let mut params = message(json!({ "text": "x" }));
+        params["message"]["taskId"] = json!("");
+        params["message"]["contextId"] = json!("");
+        let request = SendMessageRequest::read(params, Dialect::V1).unwrap();
+        assert_eq!((request.message.task_id, request.message.context_id), (None, None));
     }
 
     #[test]

@@ -20,6 +20,9 @@ use crate::tasks::{Owner, TaskRunner};
 /// Largest body of a request, in bytes.
 pub const MAX_BODY: usize = 4 << 20;
 
+/// How long a body may take to arrive.
+const BODY_TIME: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// Name of the header, and of the query parameter, that says the protocol version.
 pub const VERSION_HEADER: &str = "A2A-Version";
 
@@ -65,8 +68,9 @@ async fn post_rpc(State(state): State<AppState>, request: Request) -> Response {
         return error_response(StatusCode::UNSUPPORTED_MEDIA_TYPE, &Value::Null, problem.into());
     }
     let Some(body) = read_body(body).await else {
-        let error =
-            A2aError::InvalidRequest(format!("The body is larger than {MAX_BODY} bytes or broke off"));
+        let error = A2aError::InvalidRequest(format!(
+            "The body is larger than {MAX_BODY} bytes, took too long or broke off"
+        ));
         return error_response(StatusCode::PAYLOAD_TOO_LARGE, &Value::Null, error.into());
     };
     let envelope = match read_envelope(&body) {
@@ -98,12 +102,15 @@ async fn answer(state: &AppState, envelope: Envelope, parts: &Parts) -> Result<R
 
 /// The one place that says who calls. Without authentication everyone is the same owner.
 fn caller(headers: &HeaderMap) -> Result<Caller, A2aError> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let idempotency_key = text("idempotency-key").filter(|key| !key.is_empty()).map(str::to_owned);
+    let text = |name: &'static str| {
+        let value = headers.get(name).map(|value| value.to_str().map(str::trim));
+        value.transpose().map_err(|_| A2aError::params(name, "must be ASCII"))
+    };
+    let idempotency_key = text("idempotency-key")?.filter(|key| !key.is_empty()).map(str::to_owned);
     if idempotency_key.as_ref().is_some_and(|key| key.len() > 255) {
         return Err(A2aError::params("Idempotency-Key", "must not be longer than 255 characters"));
     }
-    let last_event_id = match text("last-event-id").filter(|id| !id.is_empty()) {
+    let last_event_id = match text("last-event-id")?.filter(|id| !id.is_empty()) {
         None => None,
         Some(id) => {
             Some(id.parse().map_err(|_| A2aError::params("Last-Event-ID", "must be the id of an event"))?)
@@ -131,7 +138,7 @@ fn wrong_content_type(headers: &HeaderMap) -> Option<A2aError> {
 }
 
 async fn read_body(body: Body) -> Option<bytes::Bytes> {
-    to_bytes(body, MAX_BODY).await.ok()
+    tokio::time::timeout(BODY_TIME, to_bytes(body, MAX_BODY)).await.ok()?.ok()
 }
 
 pub(super) fn error_value(id: &Value, error: ErrorObjectOwned) -> Value {

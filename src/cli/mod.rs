@@ -106,7 +106,10 @@ pub fn main() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    match runtime.block_on(run(cli.command)) {
+    let outcome = runtime.block_on(run(cli.command));
+    // What was canceled may still compute; nobody waits for it.
+    runtime.shutdown_background();
+    match outcome {
         Ok(exit) => exit.into(),
         Err(error) if terminal::is_broken_pipe(&error) => Exit::Failed.into(),
         Err(error) => {

@@ -6,78 +6,127 @@ use super::draft::Draft;
 use super::facts::Key;
 use super::report::{Confidence, Severity};
 
-/// For each draft, by index: the drafts that explain it.
+/// Which drafts explain which, by index.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Causes(Vec<BTreeSet<usize>>);
+pub(crate) struct Causes {
+    /// For each draft, what explains it.
+    causes: Vec<BTreeSet<usize>>,
+    /// For each draft, what it explains.
+    effects: Vec<Vec<usize>>,
+}
 
 impl Causes {
     /// A draft is explained by every other one that breaks what it depends on. Where drafts explain each other in a
     /// circle, the most telling one is taken for its beginning.
     pub(crate) fn link(drafts: &[Draft]) -> Self {
-        let mut waiting = edges(drafts);
-        let mut causes = vec![BTreeSet::new(); drafts.len()];
-        let mut open: BTreeSet<usize> = (0..drafts.len()).collect();
-        while let Some(next) = next(&open, &waiting, &causes, drafts) {
-            open.remove(&next);
-            // What is left of a circle is not followed: the edges that would close it are dropped.
-            waiting[next].clear();
-            for later in &open {
-                if waiting[*later].remove(&next) {
-                    causes[*later].insert(next);
-                }
-            }
+        let mut causes = Settling::new(drafts).settled();
+        drop_detours(&mut causes);
+        let mut effects = vec![Vec::new(); drafts.len()];
+        for (draft, causes) in causes.iter().enumerate() {
+            causes.iter().for_each(|cause| effects[*cause].push(draft));
         }
-        let mut linked = Self(causes);
-        linked.drop_detours();
-        linked
-    }
-
-    /// Where a cause works through another one, only the nearer of the two is named.
-    fn drop_detours(&mut self) {
-        for draft in 0..self.0.len() {
-            let direct = self.0[draft].clone();
-            let farther: BTreeSet<usize> = direct
-                .iter()
-                .flat_map(|cause| self.with_ancestors([*cause]).into_iter().filter(move |far| far != cause))
-                .collect();
-            self.0[draft].retain(|cause| !farther.contains(cause));
-        }
+        Self { causes, effects }
     }
 
     /// What explains this draft directly.
     pub(crate) fn of(&self, draft: usize) -> &BTreeSet<usize> {
-        &self.0[draft]
+        &self.causes[draft]
     }
 
     pub(crate) fn is_root(&self, draft: usize) -> bool {
-        self.0[draft].is_empty()
+        self.causes[draft].is_empty()
     }
 
     /// What this draft explains directly.
     pub(crate) fn explained_by(&self, draft: usize) -> impl Iterator<Item = usize> + '_ {
-        self.0.iter().enumerate().filter(move |(_, causes)| causes.contains(&draft)).map(|(index, _)| index)
+        self.effects[draft].iter().copied()
     }
 
     /// How many drafts this one explains, directly or not.
     pub(crate) fn victims(&self, draft: usize) -> usize {
-        let mut all = BTreeSet::new();
-        let mut rest = vec![draft];
-        while let Some(cause) = rest.pop() {
-            rest.extend(self.explained_by(cause).filter(|victim| all.insert(*victim)));
-        }
-        all.len()
+        reached([draft], |draft| self.effects[draft].iter().copied()).len() - 1
     }
 
     /// These drafts, and everything that explains them.
     pub(crate) fn with_ancestors(&self, drafts: impl IntoIterator<Item = usize>) -> BTreeSet<usize> {
-        let mut all = BTreeSet::new();
-        let mut rest: Vec<usize> = drafts.into_iter().collect();
-        while let Some(draft) = rest.pop() {
-            if all.insert(draft) {
-                rest.extend(&self.0[draft]);
+        reached(drafts, |draft| self.causes[draft].iter().copied())
+    }
+}
+
+/// These, and all that can be reached from them.
+fn reached<I: Iterator<Item = usize>>(
+    from: impl IntoIterator<Item = usize>,
+    next: impl Fn(usize) -> I,
+) -> BTreeSet<usize> {
+    let mut all = BTreeSet::new();
+    let mut rest: Vec<usize> = from.into_iter().collect();
+    while let Some(draft) = rest.pop() {
+        if all.insert(draft) {
+            rest.extend(next(draft));
+        }
+    }
+    all
+}
+
+/// Where a cause works through another one, only the nearer of the two is named.
+fn drop_detours(causes: &mut [BTreeSet<usize>]) {
+    for draft in 0..causes.len() {
+        if causes[draft].len() < 2 {
+            continue;
+        }
+        let beyond = causes[draft].iter().flat_map(|cause| causes[*cause].iter().copied());
+        let farther = reached(beyond, |draft| causes[draft].iter().copied());
+        causes[draft].retain(|cause| !farther.contains(cause));
+    }
+}
+
+/// How soon an open draft is to be settled: those without an open cause first; in a circle, those that have a cause
+/// already, then the most telling, then the first.
+type Turn = (bool, bool, (bool, bool), std::cmp::Reverse<usize>);
+
+/// Drafts settle one by one, causes before effects.
+struct Settling<'d> {
+    drafts: &'d [Draft],
+    /// For each draft, the causes that are still open.
+    waiting: Vec<BTreeSet<usize>>,
+    effects: Vec<Vec<usize>>,
+    causes: Vec<BTreeSet<usize>>,
+    open: BTreeSet<Turn>,
+}
+
+impl<'d> Settling<'d> {
+    fn new(drafts: &'d [Draft]) -> Self {
+        let waiting = edges(drafts);
+        let mut effects = vec![Vec::new(); drafts.len()];
+        for (draft, causes) in waiting.iter().enumerate() {
+            causes.iter().for_each(|cause| effects[*cause].push(draft));
+        }
+        let causes = vec![BTreeSet::new(); drafts.len()];
+        let mut this = Self { drafts, waiting, effects, causes, open: BTreeSet::new() };
+        this.open = (0..drafts.len()).map(|draft| this.turn(draft)).collect();
+        this
+    }
+
+    fn turn(&self, draft: usize) -> Turn {
+        let of = &self.drafts[draft];
+        let telling = (of.confidence == Confidence::Certain, of.severity == Severity::Critical);
+        (self.waiting[draft].is_empty(), !self.causes[draft].is_empty(), telling, std::cmp::Reverse(draft))
+    }
+
+    fn settled(mut self) -> Vec<BTreeSet<usize>> {
+        while let Some((.., std::cmp::Reverse(draft))) = self.open.pop_last() {
+            // What is left of a circle is not followed: the edges that would close it are dropped.
+            self.waiting[draft].clear();
+            for effect in std::mem::take(&mut self.effects[draft]) {
+                let before = self.turn(effect);
+                if self.waiting[effect].remove(&draft) {
+                    self.causes[effect].insert(draft);
+                    self.open.remove(&before);
+                    self.open.insert(self.turn(effect));
+                }
             }
         }
-        all
+        self.causes
     }
 }
 
@@ -93,20 +142,6 @@ fn edges(drafts: &[Draft]) -> Vec<BTreeSet<usize>> {
         found.copied().filter(|breaker| *breaker != index).collect()
     };
     drafts.iter().enumerate().map(|(index, draft)| explaining(index, draft)).collect()
-}
-
-/// The draft to settle next: one with no open cause; else, in a circle, one that has a cause already; else the best.
-fn next(
-    open: &BTreeSet<usize>,
-    waiting: &[BTreeSet<usize>],
-    causes: &[BTreeSet<usize>],
-    drafts: &[Draft],
-) -> Option<usize> {
-    open.iter().copied().max_by_key(|index| {
-        let draft = &drafts[*index];
-        let telling = (draft.confidence == Confidence::Certain, draft.severity == Severity::Critical);
-        (waiting[*index].is_empty(), !causes[*index].is_empty(), telling, std::cmp::Reverse(*index))
-    })
 }
 
 #[cfg(test)]

@@ -216,7 +216,11 @@ pub(crate) fn shorten(text: &str, max: usize) -> String {
 }
 
 /// A word of a shell command: quoted where it has to be. Names come from a cluster, which may be hostile.
+/// No name of Kubernetes begins with a hyphen; one that does would be read as an option.
 pub(crate) fn sh(word: &str) -> String {
+    if word.starts_with('-') {
+        return "'<name>'".to_owned();
+    }
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
     match !word.is_empty() && word.chars().all(plain) {
         true => word.to_owned(),
@@ -315,6 +319,7 @@ mod tests {
     #[case("x; rm -rf /", "'x; rm -rf /'")]
     #[case("it's", r"'it'\''s'")]
     #[case("", "''")]
+    #[case("--all", "'<name>'")]
     fn words_cannot_break_out_of_a_command(#[case] word: &str, #[case] quoted: &str) {
         assert_eq!(sh(word), quoted);
     }

@@ -73,12 +73,12 @@ fn findings(drafts: Vec<Draft>, causes: &Causes, kept: &BTreeSet<usize>) -> Vec<
             draft.cause.clone(),
         )
     });
-    let ids: BTreeMap<usize, String> =
-        order.iter().enumerate().map(|(place, index)| (*index, format!("F{}", place + 1))).collect();
+    let places: BTreeMap<usize, usize> =
+        order.iter().enumerate().map(|(place, index)| (*index, place + 1)).collect();
     let named = |indices: &mut dyn Iterator<Item = usize>| {
-        let mut known: Vec<usize> = indices.filter(|index| ids.contains_key(index)).collect();
-        known.sort_by_key(|index| order.iter().position(|placed| placed == index));
-        known.iter().filter_map(|index| ids.get(index).cloned()).collect::<Vec<_>>()
+        let mut known: Vec<usize> = indices.filter_map(|index| places.get(&index).copied()).collect();
+        known.sort_unstable();
+        known.iter().map(|place| format!("F{place}")).collect::<Vec<_>>()
     };
     let mut drafts: Vec<Option<Draft>> = drafts.into_iter().map(Some).collect();
     order
@@ -87,7 +87,7 @@ fn findings(drafts: Vec<Draft>, causes: &Causes, kept: &BTreeSet<usize>) -> Vec<
             let draft = drafts[*index].take()?;
             let caused_by = named(&mut causes.of(*index).iter().copied());
             let affects = named(&mut causes.explained_by(*index));
-            Some(draft.into_finding(ids[index].clone(), caused_by, affects))
+            Some(draft.into_finding(format!("F{}", places[index]), caused_by, affects))
         })
         .collect()
 }

@@ -333,8 +333,9 @@ impl TaskRunner {
         for id in self.inner.store.unfinished().await? {
             let stored = self.inner.store.load(&id).await?;
             let Ok(claim) = self.claim_unbounded(&id) else { continue };
-            let message =
-                stored.task.history.iter().rev().find(|message| message.role == Role::User).cloned();
+            let history = &stored.task.history;
+            let of_client = history.iter().rev().find(|message| message.role == Role::User);
+            let message = of_client.or_else(|| history.last()).cloned();
             match message {
                 Some(message) if stored.attempts < self.inner.limits.max_attempts => {
                     recovered.resumed += 1;

@@ -19,6 +19,13 @@ fn redacted(mut value: Value) -> Value {
 #[case::token_as_user("https://0123456789abcdef0123456789abcdef@sentry.io/7", "https://***@sentry.io/7")]
 #[case::mysql("shop:hunter2@tcp(db.shop:3306)/orders", "shop:***@tcp(db.shop:3306)/orders")]
 #[case::assignment("password=hunter2 user=shop", "password=*** user=shop")]
+#[case::arrow("password => hunter2", "password => ***")]
+#[case::ruby(":password=>\"hunter2\"", ":password=>\"***\"")]
+#[case::sentence("fatal password 'hunter2' rejected", "fatal password *** rejected")]
+#[case::using("using password hunter2 for user shop", "using password *** for user shop")]
+#[case::xml("<password>hunter2</password>", "<password>***</password>")]
+#[case::curl("curl -s -u shop:hunter2 https://x", "curl -s -u shop:*** https://x")]
+#[case::mysql_command("mysql -u root -phunter2 orders", "mysql -u root -p*** orders")]
 #[case::connection_string(
     "Server=db,1433;User Id=sa;Password=hunter2;Encrypt=true",
     "Server=db,1433;User Id=sa;Password=***;Encrypt=true"

@@ -40,7 +40,7 @@ static MYSQL: LazyLock<Regex> =
 static ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
         r"(?i)([a-z0-9_.-]*(?:pass|pwd|token|secret|credential|key|cookie|signature)[a-z0-9_.-]*)",
-        r#"(\\*["']?[ \t]*=[ \t]*|\\*["'][ \t]*:[ \t]*|:)"#,
+        r#"(\\*["']?[ \t]*=>?[ \t]*|\\*["'][ \t]*:[ \t]*|:)"#,
         r#"("[^"\n\\]*"|'[^'\n\\]*'|\\+"[^"\n\\]*|[^\s"'\\,;&{}\[\]][^\s"'\\,;&]*)"#,
     ))
 });
@@ -53,6 +53,17 @@ static YAML_LINE: LazyLock<Regex> = LazyLock::new(|| {
 });
 static FLAG: LazyLock<Regex> =
     LazyLock::new(|| pattern(r#"(--?[A-Za-z][A-Za-z0-9-]*)([ \t]+)("[^"\n]*"|'[^'\n]*'|[^\s"'-][^\s"']*)"#));
+/// Credentials in the manner of sentences and commands: what stands before, and the credential.
+static PHRASES: LazyLock<[Regex; 5]> = LazyLock::new(|| {
+    [
+        // `fatal password 'x' rejected`; a quoted secret in such a place is the name of a Secret.
+        pattern(r#"(?i)(\b(?:password|passwd|passphrase)[ \t]+)('[^'\n]+'|"[^"\n]+"|`[^`\n]+`)"#),
+        pattern(r#"(?i)(\b(?:using|with|invalid|wrong|bad) password[ \t]+)([^\s:'"`,;]*\d[^\s'"`,;]*)"#),
+        pattern(r"(?i)(<(?:password|passwd|secret|token|apikey|api-key)>)([^<\n]+)"),
+        pattern(r"(\bcurl\b[^\n]*?[ \t](?:-u|--user)[ \t]+[^\s:]+:)(\S+)"),
+        pattern(r"(\b(?:mysql|mysqldump|mysqladmin|mariadb)\b[^\n]*?[ \t]-p)([^\s-]\S*)"),
+    ]
+});
 /// Colours of a terminal, which loggers put between a name and its value.
 static COLOURS: LazyLock<Regex> = LazyLock::new(|| pattern(r"\x1b\[[0-9;?]*[ -/]*[@-~]"));
 static PRIVATE_KEY: LazyLock<Regex> = LazyLock::new(|| {
@@ -83,6 +94,7 @@ fn replaced(text: &str) -> Cow<'_, str> {
     let text = then(text, without_colours);
     let text = then(text, without_private_keys);
     let text = then(text, without_userinfo);
+    let text = then(text, without_phrases);
     let text = then(text, without_mysql_passwords);
     let text = then(text, without_authorization);
     let text = then(text, without_assigned);
@@ -101,6 +113,17 @@ fn without_colours(text: &str) -> Cow<'_, str> {
         true => COLOURS.replace_all(text, ""),
         false => Cow::Borrowed(text),
     }
+}
+
+fn without_phrases(text: &str) -> Cow<'_, str> {
+    PHRASES.iter().fold(Cow::Borrowed(text), |text, phrase| {
+        then(text, |text| {
+            phrase.replace_all(text, |found: &Captures<'_>| match is_harmless(unquoted(&found[2])) {
+                true => found[0].to_owned(),
+                false => found[0].replacen(&found[2], MARK, 1),
+            })
+        })
+    })
 }
 
 fn without_tokens(text: &str) -> Cow<'_, str> {
