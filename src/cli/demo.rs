@@ -42,7 +42,9 @@ Examples:
   drydock demo --port 9000
 
 Exit codes:
-  0 the question was answered · 1 the task failed · 2 could not start";
+  0   the question was answered
+  1   the task failed
+  2   could not start";
 
 /// The recorded shop.
 static SHOP: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/demo/retail-store");

@@ -68,7 +68,8 @@ Exit codes:
   64  wrong usage
 
 Environment:
-  KUBECONFIG where clusters are found, DRYDOCK_CONTEXT and DRYDOCK_BUNDLE which one, NO_COLOR no colours";
+  KUBECONFIG (where clusters are found), DRYDOCK_CONTEXT or DRYDOCK_BUNDLE (which one),
+  NO_COLOR (no colours)";
 
 pub(super) async fn run(args: DiagnoseArgs) -> anyhow::Result<Exit> {
     let cluster = Cluster::open(&args.cluster.source()).await?;

@@ -37,11 +37,11 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  drydock demo                                  a broken shop, an agent and a peer that asks it; no cluster needed
-  drydock diagnose                              root causes in the current kubeconfig context
-  drydock diagnose deploy/web -n shop           why is this one broken?
-  drydock diagnose --bundle DIR -o json         of a recorded cluster, for programs
-  drydock serve                                 the agent on http://127.0.0.1:9000, for other agents
+  drydock demo                            a broken shop, and a peer that asks about it
+  drydock diagnose                        root causes in the current kubeconfig context
+  drydock diagnose deploy/web -n shop     why is this one broken?
+  drydock diagnose --bundle DIR -o json   a recorded cluster, for programs
+  drydock serve                           the agent on http://127.0.0.1:9000, for other agents
   drydock ask http://127.0.0.1:9000 \"Why is checkout down?\"
 
 Exit codes:
@@ -51,8 +51,8 @@ Exit codes:
   64  wrong usage
 
 Environment:
-  Every option that shows [env: …] can be set there. KUBECONFIG says where clusters are found, NO_COLOR switches
-  colours off.";
+  Every option that shows [env: …] can be set there.
+  KUBECONFIG says where clusters are found, NO_COLOR switches colours off.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -34,18 +34,21 @@ pub(super) struct ServeArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  drydock serve                                   the current kubeconfig context, or the cluster it runs in
+  drydock serve                                   the current kubeconfig context
   drydock serve --bundle ./recorded --port 9100   a recorded cluster
-  drydock serve --host 0.0.0.0 --allow-unauthenticated --public-url https://drydock.example.com
+  drydock serve --host 0.0.0.0 --allow-unauthenticated --public-url https://dd.example.com
 
   curl http://127.0.0.1:9000/.well-known/agent-card.json
   drydock ask http://127.0.0.1:9000 \"Why is checkout down?\"
 
 Signals:
-  SIGINT and SIGTERM stop it: no new tasks, running ones get five seconds, what is left is taken up at the next start.
+  SIGINT and SIGTERM stop it: it takes no new tasks, running ones get five seconds, and what is
+  left is taken up at the next start. A second signal stops it at once.
 
 Exit codes:
-  0 stopped on request · 2 could not start (port taken, cluster unreachable, folder in use) · 64 wrong usage";
+  0   stopped on request
+  2   could not start: the port is taken, the cluster unreachable, or the folder in use
+  64  wrong usage";
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
     args.server.check_exposure()?;

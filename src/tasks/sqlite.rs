@@ -24,6 +24,10 @@ use super::subscription::is_settled;
 
 /// Writes that may wait for the writer; further callers wait to hand theirs over.
 const QUEUE: usize = 1024;
+/// Connections that read.
+const READERS: u32 = 4;
+/// How long a read may wait for one of them: thousands of streams may want to read at once.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Writes in one transaction at most.
 const BATCH: usize = 256;
 /// A snapshot is written at least every so many entries, which bounds what reading a task replays.
@@ -97,7 +101,8 @@ impl SqliteTaskStore {
             .busy_timeout(Duration::from_secs(10));
         let mut writer = SqliteConnection::connect_with(&options).await.map_err(unavailable)?;
         sqlx::migrate!().run(&mut writer).await.map_err(unavailable)?;
-        let readers = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true));
+        let readers = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(PATIENCE);
+        let readers = readers.connect_with(options.read_only(true));
         let readers = readers.await.map_err(unavailable)?;
         let (writes, queue) = mpsc::channel(QUEUE);
         tokio::spawn(write_all(writer, queue));

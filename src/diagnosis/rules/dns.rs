@@ -7,7 +7,8 @@ use crate::diagnosis::facts::{Facts, Key, Object, Pod, Read};
 use crate::diagnosis::report::{Confidence, EvidenceKind, Risk, Severity};
 
 use super::dependencies::{self, Dependency};
-use super::{kubectl, links};
+use super::kubectl;
+use super::links::{self, Broken};
 
 /// Lines at the end of a log that are looked at.
 const LINES: usize = 200;
@@ -164,7 +165,7 @@ pub(super) fn link(facts: &Facts<'_>, drafts: &mut [Draft]) {
     let Some(service) = facts.all_in("Service", "kube-system").find(|service| of_dns(&service)) else {
         return;
     };
-    if !links::is_broken(drafts, &[service.key()]) {
+    if !Broken::by(drafts).has(&service.key()) {
         return;
     }
     let complains = |draft: &&mut Draft| {
@@ -280,6 +281,15 @@ mod tests {
         let mut objects = cluster(json!({ "dnsPolicy": "ClusterFirst" }));
         objects.push(corefile(text));
         let report = diagnosed_with_log(objects, "api-1", "api", line);
+        assert_eq!(roots(&report), ["app-dependency-unavailable Deployment/api"]);
+    }
+
+    #[test]
+    fn a_headless_service_has_a_name_only_while_it_has_endpoints() {
+        let mut objects = cluster(json!({ "dnsPolicy": "Default" }));
+        let headless = objects.pop().unwrap();
+        objects.push(with(headless, json!({ "spec": { "clusterIP": "None" } })));
+        let report = diagnosed_with_log(objects, "api-1", "api", UNKNOWN);
         assert_eq!(roots(&report), ["app-dependency-unavailable Deployment/api"]);
     }
 

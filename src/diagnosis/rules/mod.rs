@@ -15,6 +15,7 @@ mod links;
 mod load_balancers;
 mod logs;
 mod merge;
+mod namespaces;
 mod networkpolicy;
 mod nodes;
 mod pods;
@@ -25,7 +26,6 @@ mod sandbox;
 mod scheduling;
 mod services;
 mod storage;
-mod terminating;
 mod workloads;
 
 use std::collections::HashSet;
@@ -118,8 +118,8 @@ pub const RULES: &[RuleInfo] = &[
     rule("dns-policy-excludes-cluster", "a pod needs names of the cluster and asks another resolver"),
     rule("dns-answers-wrong", "the configuration of the cluster's DNS makes a Service unknown"),
     rule("dns-config-invalid", "CoreDNS cannot use its configuration"),
-    rule("namespace-stuck-terminating", "a namespace is being deleted and does not go"),
     rule("pod-stuck-terminating", "a pod is being deleted and does not go"),
+    rule("namespace-stuck-terminating", "a namespace is being deleted and does not go"),
     rule("network-policy-blocks", "a NetworkPolicy cuts a way that a workload needs"),
     rule("load-balancer-failed", "the load balancer of a Service or Ingress cannot be made"),
     rule("deployment-paused", "a Deployment is paused, and its newest changes are not rolled out"),
@@ -138,6 +138,7 @@ pub const RULES: &[RuleInfo] = &[
     rule("autoscaler-no-metrics", "an autoscaler gets no metrics"),
     rule("autoscaler-failing", "an autoscaler cannot scale for another reason"),
     rule("disruption-budget-blocks", "a PodDisruptionBudget never allows a disruption"),
+    rule("rbac-no-token", "pods ask the API server without a token"),
     rule("rbac-default-account", "pods run as the account default, another one has the right"),
     rule("request-exceeds-nodes", "a pod asks for more than the largest node offers"),
     rule("insufficient-capacity", "the nodes have too little left for what pods request"),
@@ -206,7 +207,6 @@ pub(super) fn run(facts: &Facts<'_>) -> Vec<Draft> {
     dns::check(facts, &mut drafts);
     dns::check_config(facts, &mut drafts);
     admission::check(facts, &mut drafts);
-    terminating::check(facts, &mut drafts);
     // What follows only speaks where what came before has not said why, or shows its effects.
     workloads::rollouts::check(facts, &mut drafts);
     services::check(facts, &mut drafts);
@@ -217,6 +217,7 @@ pub(super) fn run(facts: &Facts<'_>) -> Vec<Draft> {
     workloads::cronjobs::check(facts, &mut drafts);
     workloads::autoscaling::check(facts, &mut drafts);
     workloads::budgets::check(facts, &mut drafts);
+    namespaces::check(facts, &mut drafts);
     drafts
 }
 
@@ -228,4 +229,15 @@ pub(super) fn wanted_logs(facts: &Facts<'_>, limit: usize) -> Vec<LogRef> {
     logs.extend(others.filter(|log| seen.insert(log.clone())));
     logs.truncate(limit);
     logs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_has_a_name_of_its_own() {
+        let names: HashSet<&str> = RULES.iter().map(|rule| rule.id).collect();
+        assert_eq!(names.len(), RULES.len());
+    }
 }

@@ -56,7 +56,7 @@ pub(super) fn wanted_logs(facts: &Facts<'_>) -> Vec<LogRef> {
     if facts.all("NetworkPolicy").is_empty() {
         return Vec::new();
     }
-    let clients = Clients::of(facts);
+    let clients = Clients::of(facts, facts.all("Service").iter().copied());
     let cut_off = clients.pairs().filter(|(client, service)| {
         cut_from_service(facts, client, service, None).is_some() || cut_from_dns(facts, client).is_some()
     });
@@ -97,7 +97,7 @@ fn by_line<'f, 'a>(facts: &'f Facts<'a>, pod: &'f Pod<'a>, line: &str) -> Option
 
 /// What pods that are not well depend on, where their logs say nothing.
 fn suffered<'f, 'a>(facts: &'f Facts<'a>, drafts: &[Draft]) -> Vec<Cut<'f, 'a>> {
-    let clients = Clients::of(facts);
+    let clients = Clients::of(facts, facts.all("Service").iter().copied());
     let suffers = |client: &Pod<'_>, service: &Key| {
         let workload = client.workload.key();
         drafts.iter().any(|draft| draft.breaks.contains(&workload) && draft.explained_by.contains(service))

@@ -188,6 +188,43 @@ fn a_fair_part_of_the_node_counts_for_the_greatest_only(#[case] used: &[(&str, &
 }
 
 #[test]
+fn a_pod_that_a_finalizer_holds_is_told_from_one_on_a_silent_node() {
+    let mut objects = healthy_deployment("web", json!({}));
+    let mut going = objects[2].clone();
+    going["metadata"] = with(
+        going["metadata"].clone(),
+        json!({ "name": "web-0", "deletionTimestamp": testing::EARLIER, "finalizers": ["example.com/backup"] }),
+    );
+    objects.push(going);
+    let report = diagnosed_on(node("n1", json!({})), objects.clone());
+    assert_eq!(roots(&report), ["pod-stuck-terminating Deployment/web"]);
+    let found = &report.findings[0];
+    assert!(
+        found.severity == Severity::Warning && found.title.contains("example.com/backup"),
+        "{}",
+        found.title
+    );
+    assert_eq!(roots(&diagnosed_on(silent(), objects)), ["node-unreachable Node/n1"]);
+}
+
+#[test]
+fn a_pod_whose_machine_is_gone_may_be_removed_by_force() {
+    let mut objects = healthy_deployment("web", json!({}));
+    objects[2]["metadata"]["deletionTimestamp"] = json!(testing::EARLIER);
+    let report = diagnosed_on(node("n2", json!({})), objects);
+    let found = &report.findings[0];
+    assert!(found.title.contains("its node n1 does not exist any more"), "{}", found.title);
+    assert_eq!(found.remediation[0].command, "kubectl -n shop delete pod web-1 --grace-period=0 --force");
+}
+
+#[test]
+fn a_pod_within_its_grace_is_only_ending() {
+    let mut objects = healthy_deployment("web", json!({}));
+    objects[2]["metadata"]["deletionTimestamp"] = json!("2026-01-01T11:59:50Z");
+    assert!(roots(&diagnosed_on(node("n1", json!({})), objects)).is_empty());
+}
+
+#[test]
 fn an_eviction_that_was_not_made_good_is_still_trouble() {
     let mut objects = evicted("web", OWN_LIMIT, "2025-12-29T12:00:00Z");
     objects.remove(2);

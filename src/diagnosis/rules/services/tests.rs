@@ -83,7 +83,16 @@ fn labels_that_a_controller_sets_while_it_runs_may_be_missing() {
     objects[2]["metadata"]["labels"]["role"] = json!("primary");
     let mut replicas = service("db-replicas", "db");
     replicas["spec"]["selector"]["role"] = json!("replica");
-    objects.extend([service("db", "db"), replicas]);
+    objects.push(replicas);
+    assert_eq!(severity(&diagnosed(objects), "service-selector-mismatch"), Severity::Info);
+}
+
+#[test]
+fn a_service_for_the_next_revision_may_be_ahead_of_it() {
+    let mut objects = healthy_deployment("web-blue", listening());
+    let mut preview = service("web-preview", "web-blue");
+    preview["spec"]["selector"]["track"] = json!("preview");
+    objects.extend([service("web", "web-blue"), preview]);
     assert_eq!(severity(&diagnosed(objects), "service-selector-mismatch"), Severity::Info);
 }
 
@@ -160,6 +169,11 @@ fn a_workload_at_zero_is_as_bad_as_somebody_needs_it(#[case] rest: Vec<Value>, #
     let report = diagnosed(scaled_away().into_iter().chain(rest).collect());
     assert_eq!(roots(&report), ["scaled-to-zero Deployment/catalog"]);
     assert_eq!(severity(&report, "scaled-to-zero"), expected);
+    assert!(
+        symptoms(&report).iter().all(|symptom| symptom.starts_with("ingress")),
+        "{:?}",
+        symptoms(&report)
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod attaching;
 mod binding;
+mod classes;
 mod growing;
 mod mounting;
 mod provisioning;

@@ -5,16 +5,15 @@ use serde_json::Value;
 
 use crate::diagnosis::draft::{self, Draft, absent, advice, change, in_namespace, kubectl_name, sh, shorten};
 use crate::diagnosis::facts::{Facts, Key, KubeEvent, Object, Read, Workload, nearest, reference};
-use crate::diagnosis::report::{Confidence, Remediation, Risk};
+use crate::diagnosis::report::{Confidence, Risk};
 use crate::diagnosis::rules::kubectl;
 
-use super::Claim;
+use super::{Claim, classes};
 
 /// Marks a class whose volumes are made by hand.
 const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
 /// A driver that has begun is given this long, in seconds.
 const AT_WORK: i64 = 900;
-const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 
 /// A finding where a volume should be made for the claim; `None` where it can only be matched with one that exists.
 pub(super) fn check<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Option<Draft> {
@@ -24,14 +23,14 @@ pub(super) fn check<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Option<Draf
             Some(class) => made(facts, claim, class),
             // Volumes that were made by hand may carry the name of a class that does not exist.
             None if has_volume_of(facts, class) => None,
-            None if is_known_missing(facts, claim) => Some(class_missing(facts, claim, class)),
+            None if is_known_missing(facts, claim) => Some(classes::missing(facts, claim, class)),
             None => Some(match failed(facts, claim) {
                 Some(event) => failing(claim, class, None, &event),
                 None => unmade(claim, class),
             }),
         },
         None if has_classless_volume(facts) => None,
-        None => Some(no_default(facts, claim)),
+        None => Some(classes::no_default(facts, claim)),
     }
 }
 
@@ -57,92 +56,8 @@ fn has_classless_volume(facts: &Facts<'_>) -> bool {
     })
 }
 
-fn failed<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Option<KubeEvent<'a>> {
+pub(super) fn failed<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Option<KubeEvent<'a>> {
     facts.events(claim.object).find(|event| event.reason == "ProvisioningFailed")
-}
-
-fn class_missing<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>, class: &str) -> Draft {
-    let name = claim.object.name();
-    let title = format!("PersistentVolumeClaim {name} asks for StorageClass {class}, which does not exist");
-    let classes = class_names(facts);
-    let other = nearest(class, classes.iter().copied()).or_else(|| usable_class(facts));
-    let missing = || {
-        let object = reference("storage.k8s.io/v1", "StorageClass", "", class);
-        absent(object, format!("there is no StorageClass {class}"))
-    };
-    claim
-        .draft("storage-class-missing", title)
-        .summary(format!(
-            "No volume is made for the claim until the class exists.{}{}{}",
-            class_hint(facts, class),
-            claim.impact(),
-            template_hint(claim)
-        ))
-        .cause(class)
-        .evidence(class_field(claim))
-        .evidence(failed(facts, claim).map(|event| draft::event(&event)))
-        .evidence(facts.was_read("StorageClass").then(missing))
-        .remedies(other.map(|other| copy_class(claim, other, class)))
-        .remedy(recreate(
-            claim,
-            "Make the claim again with a class that exists (a claim's class cannot be changed)",
-            &set_class(other),
-        ))
-}
-
-fn class_names<'a>(facts: &Facts<'a>) -> Vec<&'a str> {
-    facts.all("StorageClass").iter().map(|class| class.name()).collect()
-}
-
-/// The default class, or else one whose driver is installed.
-fn usable_class<'a>(facts: &Facts<'a>) -> Option<&'a str> {
-    let classes = || facts.all("StorageClass").iter();
-    let default = classes().find(|class| class.annotation(DEFAULT_CLASS) == Some("true"));
-    let driven =
-        || classes().find(|class| facts.get("CSIDriver", "", class.value().text("/provisioner")).is_some());
-    default.or_else(driven).map(|class| class.name())
-}
-
-/// What exists instead, as far as that is known.
-fn class_hint(facts: &Facts<'_>, class: &str) -> String {
-    let classes = class_names(facts);
-    match nearest(class, classes.iter().copied()) {
-        _ if !facts.was_read("StorageClass") => String::new(),
-        Some(similar) => format!(" There is a class {similar}, which may be meant."),
-        None if classes.is_empty() => " The cluster has no StorageClass at all.".to_owned(),
-        None => format!(" The classes are: {}.", shorten(&classes.join(", "), 200)),
-    }
-}
-
-/// The StatefulSet that makes the claim from its template, and will make others like it.
-fn template_hint(claim: &Claim<'_, '_>) -> String {
-    let owner = claim.consumers.iter().find(|pod| pod.workload.kind() == "StatefulSet");
-    let owner =
-        owner.filter(|pod| claim.object.name().contains(&format!("-{}-", pod.workload.reference.name)));
-    owner
-        .map(|pod| {
-            format!(
-                " The class stands in volumeClaimTemplates of StatefulSet {}: correct it there too (the set has to be deleted with --cascade=orphan and applied again), or the next claim asks for the same.",
-                pod.workload.reference.name
-            )
-        })
-        .unwrap_or_default()
-}
-
-/// A class of the name that is asked for, with the settings of another: touches nothing that exists.
-fn copy_class(claim: &Claim<'_, '_>, like: &str, class: &str) -> Remediation {
-    let object = claim.object.reference();
-    let strip =
-        "del(.metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp, .metadata.annotations)";
-    let rename = format!("{strip} | .metadata.name = {}", serde_json::json!(class));
-    change(
-        format!("Make the class, for example with the settings of {like}"),
-        "kubectl get storageclass",
-        format!("kubectl get storageclass {} -o json | jq {} | kubectl create -f -", sh(like), sh(&rename)),
-        format!("kubectl delete storageclass {}", sh(class)),
-        kubectl::get(&object, ""),
-        Risk::Low,
-    )
 }
 
 /// The class could not be read, and nobody says why there is no volume.
@@ -171,82 +86,9 @@ fn unmade(claim: &Claim<'_, '_>, class: &str) -> Draft {
         ))
 }
 
-fn class_field(claim: &Claim<'_, '_>) -> Option<crate::diagnosis::report::Evidence> {
+pub(super) fn class_field(claim: &Claim<'_, '_>) -> Option<crate::diagnosis::report::Evidence> {
     let beta = "/metadata/annotations/volume.beta.kubernetes.io~1storage-class";
     draft::field(claim.object, beta).or_else(|| draft::field(claim.object, "/spec/storageClassName"))
-}
-
-/// Sets the class of a claim, for `jq`.
-fn set_class(class: Option<&str>) -> String {
-    format!(".spec.storageClassName = {}", serde_json::json!(class.unwrap_or("<CLASS>")))
-}
-
-/// Deletes the claim, which holds no data yet, and makes it anew, changed by `set`.
-fn recreate(claim: &Claim<'_, '_>, summary: &str, set: &str) -> Remediation {
-    let object = claim.object.reference();
-    let (namespace, name) = (in_namespace(&object), sh(&object.name));
-    let strip = "del(.metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp, .metadata.annotations, .status)";
-    let (before, after) = (sh(&format!("{}.before.json", object.name)), sh(&format!("{}.json", object.name)));
-    let replace =
-        |file: &str| format!("kubectl {namespace}delete pvc {name} && kubectl {namespace}create -f {file}");
-    change(
-        summary,
-        format!("kubectl get storageclass; kubectl {namespace}describe pvc {name}"),
-        format!(
-            "kubectl {namespace}get pvc {name} -o json | jq {} > {before} && jq {} {before} > {after} && {}",
-            sh(strip),
-            sh(set),
-            replace(&after)
-        ),
-        replace(&before),
-        format!("kubectl {namespace}get pvc {name}"),
-        Risk::Low,
-    )
-}
-
-fn no_default(facts: &Facts<'_>, claim: &Claim<'_, '_>) -> Draft {
-    let name = claim.object.name();
-    let is_default = |class: &&Object<'_>| class.annotation(DEFAULT_CLASS) == Some("true");
-    let default = facts.all("StorageClass").iter().find(is_default);
-    let classes = class_names(facts);
-    let why = match default {
-        Some(class) => {
-            format!("There is a default now ({}), but there was none when the claim was made.", class.name())
-        }
-        None if classes.is_empty() && facts.was_read("StorageClass") => {
-            "The cluster has no StorageClass.".to_owned()
-        }
-        None if classes.is_empty() => String::new(),
-        None => format!(
-            "None of the classes is marked as default: {}. New EKS clusters have no default class.",
-            shorten(&classes.join(", "), 200)
-        ),
-    };
-    let draft = claim
-        .draft(
-            "no-default-storage-class",
-            format!("PersistentVolumeClaim {name} names no StorageClass, and there is no default"),
-        )
-        .summary(format!(
-            "{why} Without a class, a claim waits for a volume that was made by hand.{}",
-            claim.impact()
-        ))
-        .evidence([absent(claim.object.reference(), "the claim has no storageClassName")]);
-    let usable = usable_class(facts).or(classes.first().copied());
-    let mark = usable.map(|class| {
-        let class = sh(class);
-        change(
-            "Mark a class as the default (Kubernetes 1.28 and newer then give it to waiting claims)",
-            "kubectl get storageclass",
-            format!("kubectl annotate storageclass {class} {DEFAULT_CLASS}=true --overwrite"),
-            format!("kubectl annotate storageclass {class} {DEFAULT_CLASS}-"),
-            kubectl::get(&claim.object.reference(), ""),
-            Risk::Medium,
-        )
-    });
-    draft
-        .remedy(recreate(claim, "Make the claim again with storageClassName", &set_class(usable)))
-        .remedies(mark)
 }
 
 /// The class exists and volumes are made for it.
@@ -361,7 +203,7 @@ fn failing(claim: &Claim<'_, '_>, class: &str, object: Option<Object<'_>>, event
     }
     match failure {
         Failure::AccessMode => {
-            draft.evidence(draft::field(claim.object, "/spec/accessModes")).remedy(recreate(
+            draft.evidence(draft::field(claim.object, "/spec/accessModes")).remedy(classes::recreate(
                 claim,
                 "Make the claim again with ReadWriteOnce, or with a class that shares volumes",
                 r#".spec.accessModes = ["ReadWriteOnce"]"#,
