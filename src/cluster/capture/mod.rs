@@ -71,11 +71,10 @@ const fn also(group: &'static str, kind: &'static str, plural: &'static str, nam
 }
 
 /// Kinds that no rule reads yet and that people look for in a recording.
-const ALSO_RECORDED: [ReadKind; 6] = [
+const ALSO_RECORDED: [ReadKind; 5] = [
     also("apiextensions.k8s.io", "CustomResourceDefinition", "customresourcedefinitions", false),
     also("coordination.k8s.io", "Lease", "leases", true),
     also("storage.k8s.io", "CSINode", "csinodes", false),
-    also("storage.k8s.io", "VolumeAttachment", "volumeattachments", false),
     also("node.k8s.io", "RuntimeClass", "runtimeclasses", false),
     also("", "ReplicationController", "replicationcontrollers", true),
 ];

@@ -351,6 +351,19 @@ mod tests {
     }
 
     #[test]
+    fn a_pod_is_the_first_of_its_kind_only_where_none_of_its_rules_has_a_match() {
+        let of =
+            |app: &str| json!({ "topologyKey": "zone", "labelSelector": { "matchLabels": { "app": app } } });
+        let both = json!({ "affinity": { "podAffinity": { REQUIRED: [of("web"), of("other")] } } });
+        let mut objects = cluster(both);
+        objects[3]["metadata"]["labels"] = json!({ "app": "other" });
+        let met = |neighbours: &Neighbours<'_, '_>, node: Object<'_>| {
+            neighbours.together.iter().all(|term| term.is_met(node))
+        };
+        assert_eq!(on_nodes(objects, met), [false, false, false]);
+    }
+
+    #[test]
     fn another_pods_anti_affinity_counts_as_well() {
         let mut objects = cluster(json!({}));
         objects[3]["spec"]["affinity"] = json!({ "podAntiAffinity": term(json!({})) });

@@ -461,6 +461,19 @@ fn a_pod_that_is_pinned_away_from_its_volume_is_the_workloads_fault() {
     assert_eq!(roots(&report), ["volume-node-affinity-conflict Deployment/web"]);
 }
 
+#[test]
+fn a_volume_beside_a_reserved_node_is_about_the_volume() {
+    let near =
+        with(tainted("n1", "dedicated", "batch"), json!({ "metadata": { "labels": { "zone": "a" } } }));
+    let message = "0/2 nodes are available: 1 node(s) had untolerated taint {dedicated: batch}, 1 node(s) had volume node affinity conflict.";
+    let objects = waiting("web", mounting("data"), message);
+    let report = diagnosed_with(
+        objects,
+        [near, labelled("n2", json!({ "zone": "b" }))].into_iter().chain(bound_in("a")),
+    );
+    assert_eq!(roots(&report), ["volume-node-affinity-conflict Deployment/web"]);
+}
+
 #[rstest]
 #[case::anywhere(json!({}), ELSEWHERE, "PersistentVolumeClaim/data")]
 #[case::pinned(json!({ "nodeSelector": { "zone": "b" } }), "0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) had volume node affinity conflict.", "Deployment/web")]

@@ -104,6 +104,17 @@ fn waiting_for_the_first_consumer_is_normal() {
 }
 
 #[test]
+fn a_claim_that_names_its_volume_does_not_wait_for_a_consumer() {
+    let lazy = class(
+        "local",
+        "kubernetes.io/no-provisioner",
+        json!({ "volumeBindingMode": "WaitForFirstConsumer" }),
+    );
+    let report = diagnosed(vec![lazy, claim(json!("local"), json!({ "spec": { "volumeName": "pv-9" } }))]);
+    assert_eq!(roots(&report), ["no-matching-volume PersistentVolumeClaim/data"]);
+}
+
+#[test]
 fn a_driver_that_has_begun_is_given_its_time() {
     let event = warning(
         "PersistentVolumeClaim",
