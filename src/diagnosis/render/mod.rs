@@ -148,11 +148,14 @@ fn victims<'r>(report: &'r Report, root: &'r Finding) -> Vec<&'r Finding> {
     let mut found: Vec<&Finding> = vec![root];
     let mut place = 0;
     while let Some(cause) = found.get(place).copied() {
+        place += 1;
+        if cause.affects.is_empty() {
+            continue;
+        }
         let next = report.findings.iter().filter(|finding| cause.affects.contains(&finding.id));
         let new: Vec<&Finding> =
             next.filter(|finding| found.iter().all(|known| known.id != finding.id)).collect();
         found.extend(new);
-        place += 1;
     }
     found.split_off(1)
 }

@@ -1,18 +1,22 @@
 //! Several workloads may suffer from one thing, which is then one finding.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use crate::diagnosis::draft::Draft;
 use crate::diagnosis::facts::Key;
 
 /// Drafts of the same rule about the same object become one, with the victims of all.
 pub(super) fn merged(drafts: Vec<Draft>) -> Vec<Draft> {
     let mut all: Vec<Draft> = Vec::new();
+    let mut places = HashMap::new();
     for draft in drafts {
-        let same = |known: &&mut Draft| {
-            known.rule == draft.rule && Key::from(&known.object) == Key::from(&draft.object)
-        };
-        match all.iter_mut().find(same) {
-            Some(known) => join(known, draft),
-            None => all.push(draft),
+        match places.entry((draft.rule, Key::from(&draft.object))) {
+            Entry::Occupied(place) => join(&mut all[*place.get()], draft),
+            Entry::Vacant(place) => {
+                place.insert(all.len());
+                all.push(draft);
+            }
         }
     }
     all
