@@ -169,8 +169,7 @@ fn content_of(artifact: &Value) -> String {
 
 /// What was streamed has to be what is kept.
 async fn compare_with_get(http: &reqwest::Client, args: &Args, reader: &mut Reader) -> anyhow::Result<()> {
-    let answer = rpc(http, &args.url, "GetTask", json!({ "id": reader.task })).send().await?;
-    let answer: Value = answer.json().await?;
+    let answer = get_task(http, args, reader).await?;
     let kept: BTreeMap<String, String> = answer["result"]["artifacts"]
         .as_array()
         .into_iter()
@@ -179,6 +178,24 @@ async fn compare_with_get(http: &reqwest::Client, args: &Args, reader: &mut Read
         .collect();
     anyhow::ensure!(kept == reader.artifacts, "the streamed artifacts are not those that GetTask shows");
     Ok(())
+}
+
+/// Reads the task. The server may be on its way back just now, so a broken connection is tried again.
+async fn get_task(http: &reqwest::Client, args: &Args, reader: &Reader) -> anyhow::Result<Value> {
+    let started = Instant::now();
+    loop {
+        let answer = async {
+            let request = rpc(http, &args.url, "GetTask", json!({ "id": reader.task }));
+            request.send().await?.json::<Value>().await
+        };
+        match answer.await {
+            Ok(answer) => return Ok(answer),
+            Err(_) if started.elapsed() < Duration::from_secs(args.patience) => {
+                tokio::time::sleep(PAUSE).await
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 fn rpc(http: &reqwest::Client, url: &str, method: &str, params: Value) -> reqwest::RequestBuilder {

@@ -58,6 +58,16 @@ impl Causes {
         self.0.iter().enumerate().filter(move |(_, causes)| causes.contains(&draft)).map(|(index, _)| index)
     }
 
+    /// How many drafts this one explains, directly or not.
+    pub(crate) fn victims(&self, draft: usize) -> usize {
+        let mut all = BTreeSet::new();
+        let mut rest = vec![draft];
+        while let Some(cause) = rest.pop() {
+            rest.extend(self.explained_by(cause).filter(|victim| all.insert(*victim)));
+        }
+        all.len()
+    }
+
     /// These drafts, and everything that explains them.
     pub(crate) fn with_ancestors(&self, drafts: impl IntoIterator<Item = usize>) -> BTreeSet<usize> {
         let mut all = BTreeSet::new();
@@ -122,6 +132,7 @@ mod tests {
         assert!(causes.is_root(2));
         assert_eq!(causes.with_ancestors([0]), BTreeSet::from([0, 1, 2]));
         assert_eq!(causes.explained_by(2).collect::<Vec<_>>(), [1]);
+        assert_eq!((causes.victims(2), causes.victims(0)), (2, 0));
     }
 
     #[test]

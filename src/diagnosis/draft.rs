@@ -109,7 +109,8 @@ impl Draft {
             title: self.title,
             summary: self.summary,
             object: self.object,
-            root_cause: caused_by.is_empty(),
+            // What is only worth knowing has broken nothing.
+            root_cause: caused_by.is_empty() && self.severity != Severity::Info,
             confidence: self.confidence,
             caused_by,
             affects,
@@ -326,5 +327,15 @@ mod tests {
         };
         assert_eq!(draft("a", "seen 3 times").fingerprint(), draft("a", "seen 9 times").fingerprint());
         assert_ne!(draft("a", "x").fingerprint(), draft("b", "x").fingerprint());
+    }
+
+    #[test]
+    fn what_is_only_worth_knowing_is_no_root_cause() {
+        let object = reference("apps/v1", "Deployment", "shop", "catalog");
+        let finding = |severity| {
+            let draft = Draft::new("scaled-to-zero", severity, object.clone(), String::new());
+            draft.into_finding("F1".to_owned(), Vec::new(), Vec::new())
+        };
+        assert!(finding(Severity::Warning).root_cause && !finding(Severity::Info).root_cause);
     }
 }

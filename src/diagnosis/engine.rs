@@ -62,7 +62,7 @@ fn findings(drafts: Vec<Draft>, causes: &Causes, kept: &BTreeSet<usize>) -> Vec<
     let mut order: Vec<usize> = kept.iter().copied().collect();
     order.sort_by_cached_key(|index| {
         let draft = &drafts[*index];
-        let victims = causes.explained_by(*index).count();
+        let victims = causes.victims(*index);
         (
             !causes.is_root(*index),
             draft.severity,

@@ -127,7 +127,7 @@ pub struct Finding {
     pub summary: String,
     /// The object whose change repairs it (root cause), or that suffers (symptom).
     pub object: ObjectRef,
-    /// True where nothing else in the report explains it.
+    /// True where something is wrong and nothing else in the report explains it; false for what is only worth knowing.
     pub root_cause: bool,
     /// How sure.
     pub confidence: Confidence,

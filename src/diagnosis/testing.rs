@@ -44,14 +44,14 @@ pub(crate) fn diagnosed_with_log(objects: Vec<Value>, pod: &str, container: &str
     super::diagnose(&snapshot, &Scope::default())
 }
 
-/// `rule kind/name` of every root cause, in the report's order.
+/// `rule kind/name` of every finding that nothing else explains, in the report's order.
 pub(crate) fn roots(report: &Report) -> Vec<String> {
-    report.findings.iter().filter(|finding| finding.root_cause).map(line).collect()
+    report.findings.iter().filter(|finding| finding.caused_by.is_empty()).map(line).collect()
 }
 
 /// `rule kind/name` of every finding that something else explains.
 pub(crate) fn symptoms(report: &Report) -> Vec<String> {
-    report.findings.iter().filter(|finding| !finding.root_cause).map(line).collect()
+    report.findings.iter().filter(|finding| !finding.caused_by.is_empty()).map(line).collect()
 }
 
 fn line(finding: &Finding) -> String {

@@ -3,5 +3,6 @@
 mod ask;
 mod demo;
 mod diagnose;
+mod readme;
 mod serve;
 mod usage;

@@ -27,7 +27,7 @@ type Name<'a> = (&'a str, &'a str, &'a str);
 pub(crate) struct Facts<'a> {
     snapshot: &'a Snapshot,
     by_kind: HashMap<&'a str, Vec<Object<'a>>>,
-    by_namespace: HashMap<(&'a str, &'a str), Vec<Object<'a>>>,
+    by_namespace: HashMap<&'a str, HashMap<&'a str, Vec<Object<'a>>>>,
     by_name: HashMap<Name<'a>, Object<'a>>,
     children: HashMap<&'a str, Vec<Object<'a>>>,
     events: HashMap<Name<'a>, Vec<KubeEvent<'a>>>,
@@ -76,7 +76,7 @@ impl<'a> Facts<'a> {
             self.children.entry(owner.text("/uid")).or_default().push(object);
         }
         self.by_name.insert((kind, object.namespace(), object.name()), object);
-        self.by_namespace.entry((kind, object.namespace())).or_default().push(object);
+        self.by_namespace.entry(kind).or_default().entry(object.namespace()).or_default().push(object);
         self.by_kind.entry(kind).or_default().push(object);
     }
 
@@ -109,12 +109,9 @@ impl<'a> Facts<'a> {
     }
 
     /// All objects of a kind in one namespace.
-    pub(crate) fn all_in<'s>(
-        &'s self,
-        kind: &'s str,
-        namespace: &'s str,
-    ) -> impl Iterator<Item = Object<'a>> + use<'s, 'a> {
-        self.by_namespace.get(&(kind, namespace)).map_or(&[][..], Vec::as_slice).iter().copied()
+    pub(crate) fn all_in(&self, kind: &str, namespace: &str) -> impl Iterator<Item = Object<'a>> {
+        let found = self.by_namespace.get(kind).and_then(|namespaces| namespaces.get(namespace));
+        found.map_or(&[][..], Vec::as_slice).iter().copied()
     }
 
     /// Looks an object up; the namespace of a cluster-scoped one is empty.
@@ -142,6 +139,12 @@ impl<'a> Facts<'a> {
     pub(crate) fn events_named<'s>(&'s self, of: &'s Key) -> &'s [KubeEvent<'a>] {
         let name = (of.kind.as_str(), of.namespace.as_str(), of.name.as_str());
         self.events.get(&name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Events about any pod of a namespace, of those that are gone as well.
+    pub(crate) fn pod_events(&self, namespace: &str) -> impl Iterator<Item = KubeEvent<'a>> {
+        let about = self.events.iter().filter(move |(name, _)| name.0 == "Pod" && name.1 == namespace);
+        about.flat_map(|(_, events)| events.iter().copied())
     }
 
     /// A container's log, where it was read.

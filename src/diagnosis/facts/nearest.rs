@@ -5,7 +5,7 @@
 pub(crate) fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let likeness = |candidate: &str| {
         let contains =
-            candidate.len() > 3 && name.len() > 3 && (candidate.contains(name) || name.contains(candidate));
+            candidate.len() > 2 && name.len() > 2 && (candidate.contains(name) || name.contains(candidate));
         let plain = strsim::normalized_damerau_levenshtein(name, candidate);
         if contains { plain.max(0.7) } else { plain }
     };

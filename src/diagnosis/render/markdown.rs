@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{
     cluster_line, commands, confidence_word, headline, missing, observed, one_line, roots, severity_word,
-    verdict_word, victims,
+    verdict_word, victims, worth_knowing,
 };
 use crate::diagnosis::report::{Finding, Remediation, Report, Risk};
 
@@ -16,7 +16,12 @@ pub fn markdown(report: &Report) -> String {
     for (place, finding) in roots(report).enumerate() {
         page.push_str(&root(report, finding, place + 1));
     }
-    for (title, lines) in [("Could not be read", missing(report)), ("Notes", report.notes.clone())] {
+    let lists = [
+        ("Worth knowing", worth_knowing(report)),
+        ("Could not be read", missing(report)),
+        ("Notes", report.notes.clone()),
+    ];
+    for (title, lines) in lists {
         if !lines.is_empty() {
             let _ = write!(page, "## {title}\n\n{}\n", bullets(&lines));
         }

@@ -71,6 +71,12 @@ fn object_name(object: &ObjectRef) -> String {
     }
 }
 
+/// Titles of what is no fault, but worth knowing.
+fn worth_knowing(report: &Report) -> Vec<String> {
+    let is_aside = |finding: &&Finding| finding.severity == Severity::Info && finding.caused_by.is_empty();
+    report.findings.iter().filter(is_aside).map(|finding| finding.title.clone()).collect()
+}
+
 /// A piece of evidence for people.
 struct Observed<'e> {
     place: String,

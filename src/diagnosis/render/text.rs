@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{
     cluster_line, commands, confidence_word, headline, missing, observed, one_line, roots, severity_word,
-    verdict_word, victims,
+    verdict_word, victims, worth_knowing,
 };
 use crate::diagnosis::report::{Finding, Report, Severity, Verdict};
 
@@ -60,6 +60,9 @@ pub fn text(report: &Report, colours: bool) -> String {
     );
     for finding in roots(report) {
         page.push_str(&root(report, finding, style));
+    }
+    for line in worth_knowing(report) {
+        let _ = writeln!(page, "{} {}", style.severity(Severity::Info), one_line(&line));
     }
     for line in missing(report) {
         let _ = writeln!(page, "{}", style.dim(&one_line(&format!("not read: {line}"))));

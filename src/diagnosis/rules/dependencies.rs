@@ -1,6 +1,6 @@
 //! Which Services a workload depends on: by its settings, and by what its log complains of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -107,6 +107,20 @@ pub(super) fn of_pod(facts: &Facts<'_>, pod: &Pod<'_>) -> BTreeSet<Key> {
     found
 }
 
+/// True where a pod's settings hold one of these host names or addresses, whatever it means there. Much cheaper than
+/// [`of_pod`], which tells what it means.
+pub(super) fn mentions(facts: &Facts<'_>, pod: &Pod<'_>, hosts: &HashSet<&str>) -> bool {
+    let is_host = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    let holds = |text: &str| {
+        let mut words = text.split(|c| !is_host(c));
+        words.any(|word| hosts.contains(word) || word.split('.').any(|label| hosts.contains(label)))
+    };
+    pod.containers.iter().any(|container| settings(container).any(holds))
+        || config_maps(facts, pod).into_iter().any(|config_map| {
+            config_map.value().members("/data").filter_map(|(_, value)| value.as_str()).any(holds)
+        })
+}
+
 fn settings<'a>(container: &Container<'a>) -> impl Iterator<Item = &'a str> {
     let spec = container.spec;
     let environment = spec.list("/env").iter().filter_map(|env| env.maybe_text("/value"));
@@ -131,7 +145,8 @@ fn addresses(text: &str) -> impl Iterator<Item = (&str, Option<u16>)> {
     let pattern = ADDRESS.as_ref();
     pattern.into_iter().flat_map(move |pattern| pattern.captures_iter(text)).filter_map(|found| {
         let port = found.get(2).and_then(|port| port.as_str().parse().ok());
-        Some((found.get(1)?.as_str(), port))
+        // `lookup db on 10.100.0.10:53`: the server that was asked is not what the line is about.
+        (port != Some(53)).then_some((found.get(1)?.as_str(), port))
     })
 }
 
@@ -226,6 +241,7 @@ mod tests {
     #[case("getaddrinfo ENOTFOUND chache:6379", Some(("chache", false)))]
     #[case("lookup orders.sales.svc.cluster.local: no such host", Some(("orders", false)))]
     #[case("dial tcp: lookup orders-db on 10.100.0.99:53: no such host", Some(("orders-db", false)))]
+    #[case("dial tcp: lookup orders-db on 10.100.0.10:53: no such host", Some(("orders-db", false)))]
     #[case("Error: getaddrinfo EAI_AGAIN redis", Some(("redis", false)))]
     #[case("GET https://api.example.com/v1: 503", None)]
     #[case("2026-01-01T11:50:00.182Z ERROR giving up", None)]
@@ -250,6 +266,18 @@ mod tests {
         let facts = Facts::new(&snapshot);
         let found = of_line(&facts, "shop", line).unwrap();
         assert_eq!(found.meant(&facts).as_deref(), meant);
+    }
+
+    #[rstest]
+    #[case("db", true)]
+    #[case("10.100.0.7", true)]
+    #[case("shop", true)]
+    #[case("d", false)]
+    fn settings_mention_hosts(#[case] host: &str, #[case] mentioned: bool) {
+        let env = json!([{ "name": "DB", "value": "postgres://db.shop:5432" }, { "name": "C", "value": "10.100.0.7:1" }]);
+        let snapshot = testing::snapshot(testing::deployment("api", json!({ "env": env }), json!({})));
+        let facts = Facts::new(&snapshot);
+        assert_eq!(mentions(&facts, &facts.pods()[0], &HashSet::from([host])), mentioned);
     }
 
     #[test]

@@ -197,27 +197,81 @@ fn remedies(facts: &Facts<'_>, group: &Group<'_, '_>, why: Why) -> Vec<Remediati
             let image = former.unwrap_or_else(|| "<IMAGE:TAG>".to_owned());
             set_image(&image, "Name an image that exists and that the nodes can reach")
         }
-        Why::Denied | Why::SecretMissing | Why::RateLimited => pull_secret(group),
+        Why::Denied | Why::SecretMissing | Why::RateLimited => credentials(facts, group),
         Why::Tls | Why::Other => set_image("<IMAGE:TAG>", "Name an image of a registry that the nodes trust"),
     };
     std::iter::once(own).chain(kubectl::rollback(workload)).collect()
 }
 
-fn pull_secret(group: &Group<'_, '_>) -> Remediation {
-    let pod = group.sample().pod;
-    let namespace = in_namespace(&group.workload.reference);
-    let named = pod.value().list("/spec/imagePullSecrets").first().map(|secret| secret.text("/name"));
-    let secret = named.filter(|name| !name.is_empty()).unwrap_or("registry-credentials");
+/// Credentials for the registry: the node's role for ECR, else a Secret that the pods name.
+fn credentials(facts: &Facts<'_>, group: &Group<'_, '_>) -> Remediation {
     let host = registry_of(group.sample().container.map_or("", |container| container.image()));
+    let namespace = in_namespace(&group.workload.reference);
+    let named = group.sample().pod.value().list("/spec/imagePullSecrets").first();
+    let named = named.map(|secret| secret.text("/name")).filter(|name| !name.is_empty());
+    if host.contains(".dkr.ecr.") && named.is_none() {
+        return node_role(group);
+    }
+    let secret = sh(named.unwrap_or("registry-credentials"));
+    let server = if host == "docker.io" { "https://index.docker.io/v1/" } else { host };
+    let make = format!(
+        "kubectl {namespace}create secret docker-registry {secret} --docker-server={} --docker-username=<USER> --docker-password=<PASSWORD>",
+        sh(server)
+    );
+    let remove = format!("kubectl {namespace}delete secret {secret}");
+    let exists =
+        named.is_some_and(|name| facts.get("Secret", group.sample().pod.object.namespace(), name).is_some());
+    let (command, undo) = match (named, exists) {
+        (None, _) => {
+            let (attach, detach) = name_secret(group, &secret);
+            (format!("{make} && {attach}"), format!("{detach} && {remove}"))
+        }
+        (Some(_), false) => (make, remove),
+        (Some(_), true) => (
+            format!("{make} --dry-run=client -o yaml | kubectl {namespace}apply -f -"),
+            format!("apply the former Secret {secret} again"),
+        ),
+    };
     change(
         "Give the pods credentials for the registry",
         format!("kubectl {namespace}get secrets --field-selector type=kubernetes.io/dockerconfigjson"),
-        format!(
-            "kubectl {namespace}create secret docker-registry {} --docker-server={} --docker-username=<USER> --docker-password=<PASSWORD>",
-            sh(secret),
-            sh(host)
-        ),
-        format!("kubectl {namespace}delete secret {}", sh(secret)),
+        command,
+        undo,
+        kubectl::verify(group.workload),
+        Risk::Low,
+    )
+}
+
+/// Lets the pods name a pull secret, and takes that back. Pods without a rollout get it from their service account.
+fn name_secret(group: &Group<'_, '_>, secret: &str) -> (String, String) {
+    let workload = &group.workload.reference;
+    let (namespace, name) = (in_namespace(workload), kubectl_name(workload));
+    let secrets = serde_json::json!({ "imagePullSecrets": [{ "name": secret }] });
+    if kubectl::has_rollout(group.workload) {
+        let patch = serde_json::json!({ "spec": { "template": { "spec": secrets } } });
+        return (
+            format!("kubectl {namespace}patch {name} -p '{patch}'"),
+            format!("kubectl {namespace}rollout undo {name}"),
+        );
+    }
+    let account = group.sample().pod.value().maybe_text("/spec/serviceAccountName").unwrap_or("default");
+    let patch = format!("kubectl {namespace}patch serviceaccount {}", sh(account));
+    (
+        format!("{patch} -p '{secrets}'"),
+        format!(r#"{patch} --type=json -p '[{{"op":"remove","path":"/imagePullSecrets"}}]'"#),
+    )
+}
+
+/// Nodes pull from ECR with their own role.
+fn node_role(group: &Group<'_, '_>) -> Remediation {
+    let policy = "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly";
+    let of_role =
+        |action: &str| format!("aws iam {action}-role-policy --role-name <NODE-ROLE> --policy-arn {policy}");
+    change(
+        "Let the nodes' role pull from ECR; for a repository of another account, that account's repository policy too",
+        "aws iam list-attached-role-policies --role-name <NODE-ROLE>",
+        of_role("attach"),
+        of_role("detach"),
         kubectl::verify(group.workload),
         Risk::Low,
     )
@@ -295,6 +349,33 @@ mod tests {
         let finding = testing::finding(&report, "image-not-found");
         assert_eq!(finding.evidence[0].object.kind, "Deployment");
         assert!(finding.evidence.iter().any(|evidence| evidence.count == Some(3)), "{:#?}", finding.evidence);
+    }
+
+    #[rstest]
+    #[case::none_is_named(
+        "registry.example.com/x:1",
+        None,
+        "-p '{\"spec\":{\"template\":{\"spec\":{\"imagePullSecrets\""
+    )]
+    #[case::it_does_not_exist("registry.example.com/x:1", Some(false), "--docker-password=<PASSWORD>")]
+    #[case::it_is_wrong("registry.example.com/x:1", Some(true), "apply -f -")]
+    #[case::ecr("1.dkr.ecr.eu-west-1.amazonaws.com/x:1", None, "aws iam attach-role-policy")]
+    #[case::docker_hub("acme/x:1", None, "--docker-server=https://index.docker.io/v1/")]
+    fn credentials_reach_the_pods(
+        #[case] image: &str,
+        #[case] secret_exists: Option<bool>,
+        #[case] command: &str,
+    ) {
+        let mut objects = pulling("Failed to pull image: 401 Unauthorized");
+        objects[2]["spec"]["containers"][0]["image"] = json!(image);
+        if secret_exists.is_some() {
+            objects[2]["spec"]["imagePullSecrets"] = json!([{ "name": "login" }]);
+        }
+        if secret_exists == Some(true) {
+            objects.push(testing::object("v1", "Secret", "login", json!({})));
+        }
+        let given = &testing::diagnosed(objects).findings[0].remediation[0].command;
+        assert!(given.contains(command), "{given}");
     }
 
     #[test]

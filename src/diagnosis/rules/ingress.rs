@@ -8,7 +8,8 @@ use crate::diagnosis::draft::{self, Draft, absent, advice, change, in_namespace,
 use crate::diagnosis::facts::{Facts, Key, Object, Read, nearest, reference};
 use crate::diagnosis::report::{Confidence, Remediation, Risk, Severity};
 
-use super::{kubectl, links};
+use super::kubectl;
+use super::links::Broken;
 
 /// Who makes AWS load balancers; it takes certificates from ACM, not from Secrets.
 const ALB_CONTROLLERS: [&str; 2] = ["ingress.k8s.aws/alb", "eks.amazonaws.com/alb"];
@@ -75,11 +76,12 @@ fn backend(value: &Value, pointer: String) -> Option<Backend<'_>> {
 }
 
 pub(super) fn check(facts: &Facts<'_>, drafts: &mut Vec<Draft>) {
+    let broken = Broken::by(drafts);
     for ingress in facts.all("Ingress").iter().filter(|ingress| !ingress.is_terminating()) {
         drafts.extend(class(facts, *ingress));
         drafts.extend(missing_backends(facts, *ingress));
         drafts.extend(secrets(facts, *ingress));
-        drafts.extend(symptom(*ingress, drafts));
+        drafts.extend(symptom(*ingress, &broken));
     }
 }
 
@@ -320,15 +322,14 @@ fn secret(facts: &Facts<'_>, ingress: Object<'_>, index: usize, name: &str) -> O
 }
 
 /// What it routes to is broken, and it is known why.
-fn symptom(ingress: Object<'_>, drafts: &[Draft]) -> Option<Draft> {
+fn symptom(ingress: Object<'_>, broken: &Broken) -> Option<Draft> {
     let services: Vec<Key> = backends(ingress)
         .into_iter()
         .map(|backend| Key::new("Service", ingress.namespace(), backend.service))
         .collect();
-    let broken: Vec<Key> =
-        services.iter().filter(|key| links::is_broken(drafts, std::slice::from_ref(key))).cloned().collect();
-    let first = broken.first()?;
-    let severity = if broken.len() == services.len() { Severity::Critical } else { Severity::Warning };
+    let down: Vec<Key> = services.iter().filter(|key| broken.has(key)).cloned().collect();
+    let first = down.first()?;
+    let severity = if down.len() == services.len() { Severity::Critical } else { Severity::Warning };
     let show = format!("kubectl -n {} describe ingress {}", sh(ingress.namespace()), sh(ingress.name()));
     let title = format!("Ingress {}: nothing answers behind Service {}", ingress.name(), first.name);
     Some(
@@ -338,7 +339,7 @@ fn symptom(ingress: Object<'_>, drafts: &[Draft]) -> Option<Draft> {
             )
             .evidence(draft::field(ingress, "/spec/rules"))
             .breaks([ingress.key()])
-            .explained_by(broken)
+            .explained_by(down)
             .remedy(advice("Repair the Service behind it", show.clone(), show)),
     )
 }

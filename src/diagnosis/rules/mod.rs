@@ -7,6 +7,7 @@ mod admission;
 mod config;
 mod crashes;
 mod dependencies;
+mod dns;
 mod images;
 mod ingress;
 mod kubectl;
@@ -14,6 +15,7 @@ mod links;
 mod load_balancers;
 mod logs;
 mod merge;
+mod namespaces;
 mod networkpolicy;
 mod nodes;
 mod pods;
@@ -112,6 +114,12 @@ pub const RULES: &[RuleInfo] = &[
     rule("ingress-backend-missing", "an Ingress routes to a Service or port that does not exist"),
     rule("ingress-tls-secret-missing", "the TLS secret of an Ingress does not exist or is none"),
     rule("ingress-backend-down", "nothing answers behind an Ingress"),
+    rule("service-local-only", "a Service serves only clients on its own nodes, and one runs elsewhere"),
+    rule("dns-policy-excludes-cluster", "a pod needs names of the cluster and asks another resolver"),
+    rule("dns-answers-wrong", "the configuration of the cluster's DNS makes a Service unknown"),
+    rule("dns-config-invalid", "CoreDNS cannot use its configuration"),
+    rule("pod-stuck-terminating", "a pod is being deleted and does not go"),
+    rule("namespace-stuck-terminating", "a namespace is being deleted and does not go"),
     rule("network-policy-blocks", "a NetworkPolicy cuts a way that a workload needs"),
     rule("load-balancer-failed", "the load balancer of a Service or Ingress cannot be made"),
     rule("deployment-paused", "a Deployment is paused, and its newest changes are not rolled out"),
@@ -130,6 +138,7 @@ pub const RULES: &[RuleInfo] = &[
     rule("autoscaler-no-metrics", "an autoscaler gets no metrics"),
     rule("autoscaler-failing", "an autoscaler cannot scale for another reason"),
     rule("disruption-budget-blocks", "a PodDisruptionBudget never allows a disruption"),
+    rule("rbac-no-token", "pods ask the API server without a token"),
     rule("rbac-default-account", "pods run as the account default, another one has the right"),
     rule("request-exceeds-nodes", "a pod asks for more than the largest node offers"),
     rule("insufficient-capacity", "the nodes have too little left for what pods request"),
@@ -139,6 +148,7 @@ pub const RULES: &[RuleInfo] = &[
     rule("node-selector-mismatch", "no node satisfies the node selector or required affinity"),
     rule("taint-not-tolerated", "the nodes that would take the pods are reserved by a taint"),
     rule("node-cordoned", "pods wait because the nodes that would take them are cordoned"),
+    rule("node-reserved", "pods wait because a taint took the nodes out of use"),
     rule("node-taint-stale", "a node that looks well keeps the taint of one that is starting or sick"),
     rule("pod-waits-for-node", "pods wait for nodes that are closed or not well"),
     rule("volume-node-affinity-conflict", "a volume can be reached only from nodes that the pod may not use"),
@@ -184,6 +194,7 @@ pub const RULES: &[RuleInfo] = &[
     rule("evicted-by-node", "a node ran short of something and evicted pods"),
     rule("ephemeral-storage-limit-exceeded", "pods go over their own limit of ephemeral storage"),
     rule("pod-rejected", "a kubelet refuses pods that are bound to its node"),
+    rule("preempted", "pods gave way to others of higher priority, and find no other node"),
 ];
 
 /// Lets every rule look.
@@ -193,16 +204,20 @@ pub(super) fn run(facts: &Facts<'_>) -> Vec<Draft> {
     workloads::jobs::check(facts, &mut drafts);
     rbac::check(facts, &mut drafts);
     networkpolicy::check(facts, &mut drafts);
+    dns::check(facts, &mut drafts);
+    dns::check_config(facts, &mut drafts);
     admission::check(facts, &mut drafts);
     // What follows only speaks where what came before has not said why, or shows its effects.
     workloads::rollouts::check(facts, &mut drafts);
     services::check(facts, &mut drafts);
+    dns::link(facts, &mut drafts);
     ingress::check(facts, &mut drafts);
     load_balancers::check(facts, &mut drafts);
     admission::check_idle_webhooks(facts, &mut drafts);
     workloads::cronjobs::check(facts, &mut drafts);
     workloads::autoscaling::check(facts, &mut drafts);
     workloads::budgets::check(facts, &mut drafts);
+    namespaces::check(facts, &mut drafts);
     drafts
 }
 
@@ -214,4 +229,15 @@ pub(super) fn wanted_logs(facts: &Facts<'_>, limit: usize) -> Vec<LogRef> {
     logs.extend(others.filter(|log| seen.insert(log.clone())));
     logs.truncate(limit);
     logs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_has_a_name_of_its_own() {
+        let names: HashSet<&str> = RULES.iter().map(|rule| rule.id).collect();
+        assert_eq!(names.len(), RULES.len());
+    }
 }

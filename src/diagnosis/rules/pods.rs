@@ -42,6 +42,8 @@ pub(super) enum Trouble {
     Evicted,
     /// The kubelet refused it when it came.
     Rejected,
+    /// It is being deleted and does not go.
+    Lingering,
     /// Its node does not answer; whatever its status says is old.
     NodeDown,
 }
@@ -68,6 +70,7 @@ pub(super) fn check<'a>(facts: &Facts<'a>, drafts: &mut Vec<Draft>) {
     let of = |trouble: Trouble| grouped(cases.iter().filter(|case| case.trouble == trouble).cloned());
     scheduling::check(facts, &of(Trouble::Unscheduled), drafts);
     nodes::check(facts, &of(Trouble::Evicted), &of(Trouble::Rejected), drafts);
+    drafts.extend(of(Trouble::Lingering).iter().map(|group| nodes::lingering(facts, group)));
     storage::check(facts, &of(Trouble::Creating), drafts);
     config::check(facts, &of(Trouble::Config), &of(Trouble::Creating), drafts);
     drafts.extend(of(Trouble::Creating).iter().filter_map(|group| sandbox::check(facts, group)));
@@ -122,7 +125,15 @@ fn classify<'f, 'a>(facts: &'f Facts<'a>, pod: &'f Pod<'a>, cases: &mut Vec<Case
         }
     }
     let tells_of_its_job = workloads::jobs::is_telling(facts, pod);
-    if (pod.is_done() && !tells_of_its_job) || pod.object.is_terminating() {
+    if pod.object.is_terminating() {
+        // On a silent node nothing goes; that is the node's trouble.
+        let waits_for_node = pod.node().is_some_and(|node| is_node_silent(facts, node));
+        if nodes::is_overdue(facts, pod) && !waits_for_node {
+            cases.push(case(Trouble::Lingering, None));
+        }
+        return;
+    }
+    if pod.is_done() && !tells_of_its_job {
         return;
     }
     let Some(node) = pod.node().filter(|node| !is_pinned_to_nothing(facts, pod, node)) else {

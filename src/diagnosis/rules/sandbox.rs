@@ -1,8 +1,8 @@
 //! Pods whose sandbox (network namespace, runtime) cannot be made (FAILURES D13; N1 to N3 look like it).
 
-use crate::diagnosis::draft::{Draft, event, shorten};
+use crate::diagnosis::draft::{Draft, advice, event, shorten};
 use crate::diagnosis::facts::{Facts, Key, KubeEvent, Read};
-use crate::diagnosis::report::Confidence;
+use crate::diagnosis::report::{Confidence, Remediation};
 
 use super::crashes::repair_command;
 use super::kubectl;
@@ -41,13 +41,28 @@ pub(super) fn check<'a>(facts: &Facts<'a>, group: &Group<'_, 'a>) -> Option<Draf
             .explained_by(nodes.chain(network))
             .evidence(group.spec_field("/runtimeClassName"))
             .evidence(std::iter::once(event(&told)))
-            .remedy(crate::diagnosis::report::Remediation {
-                check: kubectl::describe(&pod.object.reference()),
-                ..repair_command(
-                    group,
-                    "Heal the network plugin or runtime of the node, or correct the pod's runtimeClassName",
-                )
-            }),
+            .remedy(remedy(group, told.message)),
+    )
+}
+
+/// Only a wrong RuntimeClass is repaired in the workload.
+fn remedy(group: &Group<'_, '_>, message: &str) -> Remediation {
+    let verify = kubectl::verify(group.workload);
+    if message.contains("no runtime for") {
+        return repair_command(group, "Name a RuntimeClass whose handler the node has");
+    }
+    if message.contains("failed to assign an IP address") {
+        let summary = "Make addresses for pods: prefix delegation of the VPC CNI, more or larger subnets, or more nodes";
+        return advice(
+            summary,
+            "aws ec2 describe-subnets --query 'Subnets[].[SubnetId,AvailableIpAddressCount]'",
+            verify,
+        );
+    }
+    advice(
+        "Heal the network plugin or the runtime of the node",
+        "kubectl -n kube-system get pods -o wide",
+        verify,
     )
 }
 

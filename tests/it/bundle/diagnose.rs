@@ -38,10 +38,14 @@ async fn a_whole_cluster_is_read_and_the_clock_is_the_walls() {
 
 #[tokio::test]
 async fn a_kind_that_was_not_recorded_is_missing_and_a_healthy_verdict_then_unknown() {
-    let cluster = Cluster::from_bundle(bundle_of(&files()));
-    let report = report_of(&cluster, &Scope::default()).await;
+    let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "shop" } });
+    let mut files = files();
+    files.truncate(1);
+    files.push(("resources/pods.json".to_owned(), list(&[])));
+    files.push(("resources/some.json".to_owned(), list(&[namespace])));
+    let report = report_of(&Cluster::from_bundle(bundle_of(&files)), &Scope::default()).await;
     assert_eq!(why(&report.coverage, "nodes"), Some("not recorded in this bundle"));
-    assert_eq!(report.coverage.read, ["pods", "deployments"]);
+    assert_eq!(report.coverage.read, ["pods", "namespaces"]);
     assert_eq!(report.verdict, Verdict::Unknown);
     assert_eq!(report.cluster.captured_at.as_deref(), Some("2025-03-11T08:00:00Z"));
 }

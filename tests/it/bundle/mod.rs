@@ -46,7 +46,7 @@ fn files() -> Vec<(String, String)> {
         "apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": { "namespace": "shop", "name": "web", "creationTimestamp": "2025-03-11T07:00:00Z" },
         "spec": { "replicas": 2, "selector": { "matchLabels": { "app": "web" } } },
-        "status": { "replicas": 2, "readyReplicas": 2 },
+        "status": { "replicas": 2, "readyReplicas": 2, "updatedReplicas": 2, "availableReplicas": 2 },
     });
     let cluster = json!({
         "name": "shop-prod", "kubernetesVersion": "v1.31.4", "capturedAt": "2025-03-11T08:00:00Z",

@@ -3,8 +3,9 @@
 use crate::diagnosis::draft::{self, Draft, absent, advice, change, kubectl_name, sh, shorten};
 use crate::diagnosis::facts::{Facts, Key, Object, Read, nearest, reference, selector};
 use crate::diagnosis::report::{Confidence, Evidence, ObjectRef, Remediation, Risk, Severity};
+use crate::diagnosis::rules::kubectl;
+use crate::diagnosis::rules::links::Broken;
 use crate::diagnosis::rules::services::Backing;
-use crate::diagnosis::rules::{kubectl, links};
 
 use super::refusal::between;
 use super::victims::Victims;
@@ -310,20 +311,21 @@ fn remove(configuration: ObjectRef) -> Remediation {
 
 /// Webhooks that will refuse the next object: nobody has asked them yet.
 pub(super) fn check_idle(facts: &Facts<'_>, drafts: &mut Vec<Draft>) {
+    let broken = Broken::by(drafts);
     for webhook in Webhook::all(facts).into_iter().filter(Webhook::is_strict) {
         let object = webhook.configuration.reference();
         let is_reported = drafts.iter().any(|draft| draft.object == object);
         if let Some(service) = webhook.service().filter(|_| !is_reported) {
-            drafts.extend(idle(facts, drafts, webhook, &service));
+            drafts.extend(idle(facts, &broken, webhook, &service));
         }
     }
 }
 
-fn idle(facts: &Facts<'_>, drafts: &[Draft], webhook: Webhook<'_>, service: &Key) -> Option<Draft> {
+fn idle(facts: &Facts<'_>, broken: &Broken, webhook: Webhook<'_>, service: &Key) -> Option<Draft> {
     let trouble = match facts.get("Service", &service.namespace, &service.name) {
         Some(object) => {
             let backing = Backing::of(facts, object)?;
-            let is_down = !backing.is_served(facts) && links::is_broken(drafts, &behind(facts, service));
+            let is_down = !backing.is_served(facts) && broken.has_any(&behind(facts, service));
             is_down.then_some(Trouble::NoEndpoints)?
         }
         None => is_surely_missing(facts, service).then_some(Trouble::ServiceMissing)?,

@@ -16,7 +16,7 @@ use crate::diagnosis::report::{Confidence, Evidence, Remediation, Risk, Severity
 use crate::diagnosis::snapshot::LogRef;
 
 use super::services::{Backing, Clients, running_logs};
-use super::{dependencies, kubectl, links, logs};
+use super::{dependencies, dns, kubectl, links, logs};
 use policy::{Flow, Side};
 
 /// Lines at the end of a log that are looked at.
@@ -24,15 +24,6 @@ const LINES: usize = 200;
 /// Packets that a policy drops: the client waits in vain. A refusal or an unknown name has other causes.
 const TIMED_OUT: [&str; 7] =
     ["timeout", "timed out", "deadline exceeded", "etimedout", "no route to host", "unreachable", "timedout"];
-/// The resolver did not answer.
-const UNRESOLVED: [&str; 5] = [
-    "eai_again",
-    "temporary failure in name resolution",
-    "server misbehaving",
-    ":53: i/o timeout",
-    "could not resolve host",
-];
-
 /// A way that is cut.
 struct Cut<'f, 'a> {
     policy: Object<'a>,
@@ -65,7 +56,7 @@ pub(super) fn wanted_logs(facts: &Facts<'_>) -> Vec<LogRef> {
     if facts.all("NetworkPolicy").is_empty() {
         return Vec::new();
     }
-    let clients = Clients::of(facts);
+    let clients = Clients::of(facts, facts.all("Service").iter().copied());
     let cut_off = clients.pairs().filter(|(client, service)| {
         cut_from_service(facts, client, service, None).is_some() || cut_from_dns(facts, client).is_some()
     });
@@ -92,7 +83,7 @@ fn complained_of<'f, 'a>(facts: &'f Facts<'a>) -> Vec<Cut<'f, 'a>> {
 fn by_line<'f, 'a>(facts: &'f Facts<'a>, pod: &'f Pod<'a>, line: &str) -> Option<Cut<'f, 'a>> {
     let lower = line.to_lowercase();
     let has = |signs: &[&str]| signs.iter().any(|sign| lower.contains(sign));
-    if has(&UNRESOLVED) {
+    if dns::is_silent(line) {
         return cut_from_dns(facts, pod);
     }
     if !has(&TIMED_OUT) || lower.contains("refused") {
@@ -106,7 +97,7 @@ fn by_line<'f, 'a>(facts: &'f Facts<'a>, pod: &'f Pod<'a>, line: &str) -> Option
 
 /// What pods that are not well depend on, where their logs say nothing.
 fn suffered<'f, 'a>(facts: &'f Facts<'a>, drafts: &[Draft]) -> Vec<Cut<'f, 'a>> {
-    let clients = Clients::of(facts);
+    let clients = Clients::of(facts, facts.all("Service").iter().copied());
     let suffers = |client: &Pod<'_>, service: &Key| {
         let workload = client.workload.key();
         drafts.iter().any(|draft| draft.breaks.contains(&workload) && draft.explained_by.contains(service))

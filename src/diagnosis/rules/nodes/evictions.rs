@@ -8,7 +8,7 @@ use crate::diagnosis::rules::kubectl;
 use crate::diagnosis::rules::merge::merged;
 use crate::diagnosis::rules::pods::{Case, Group};
 
-use super::usage::{self, Hog, Usage, Why};
+use super::usage::{Hog, Usage, Why};
 
 /// Evictions longer ago, in seconds, are history where the workload is well.
 const A_DAY: i64 = 86_400;
@@ -21,9 +21,14 @@ pub(super) fn check<'a>(facts: &Facts<'a>, groups: &[Group<'_, 'a>], hogs: &[Hog
         let newest = group.cases.iter().max_by_key(|case| evicted_at(facts, case.pod));
         let Some(newest) = newest else { continue };
         let evicted = Evicted { facts, group, newest, well: is_well(group), hogs };
+        if evicted.is_history() {
+            continue;
+        }
         match Why::of(newest.pod.value().text("/status/message")) {
             Why::OwnLimit => drafts.push(evicted.own_limit()),
-            Why::NodeShort { resource, usage: Some(usage) } if usage::hog(facts, newest.pod).is_some() => {
+            Why::NodeShort { resource, usage: Some(usage) }
+                if hogs.iter().any(|hog| hog.pod == newest.pod.object.key()) =>
+            {
                 drafts.push(evicted.used_up(&resource, &usage));
             }
             Why::NodeShort { resource, .. } => nodes.push(evicted.victim(&format!("was low on {resource}"))),
@@ -66,12 +71,21 @@ fn evicted_at<'a>(facts: &Facts<'a>, pod: &Pod<'a>) -> Option<jiff::Timestamp> {
 }
 
 impl Evicted<'_, '_, '_> {
+    /// Seconds since the newest eviction.
+    fn age(&self) -> i64 {
+        evicted_at(self.facts, self.newest.pod).map_or(0, |time| self.facts.seconds_since(time))
+    }
+
+    /// The pods are still listed, but what happened is long over.
+    fn is_history(&self) -> bool {
+        (self.well || self.group.workload.kind() == "Pod") && self.age() > A_DAY
+    }
+
     fn severity(&self) -> Severity {
-        let age = evicted_at(self.facts, self.newest.pod).map_or(0, |time| self.facts.seconds_since(time));
         let is_once = self.group.cases.len() == 1;
         let can_be_well = self.well || self.group.workload.kind() == "Pod";
         match (can_be_well, self.well) {
-            (true, _) if age > A_DAY || (is_once && age > AN_HOUR) => Severity::Info,
+            (true, _) if is_once && self.age() > AN_HOUR => Severity::Info,
             (_, true) => Severity::Warning,
             _ => self.group.severity(),
         }

@@ -3,6 +3,7 @@
 
 mod ailments;
 mod evictions;
+mod lingering;
 mod rejections;
 mod usage;
 
@@ -17,6 +18,7 @@ use crate::diagnosis::report::{Remediation, Risk, Severity};
 
 use super::pods::Group;
 use ailments::{Ailment, Kind};
+pub(super) use lingering::{check as lingering, is_overdue};
 pub(super) use rejections::is_rejection;
 use usage::Hog;
 

@@ -156,7 +156,6 @@ fn a_pod_over_its_own_limit_is_the_workloads_fault() {
 }
 
 #[rstest]
-#[case::days_ago(OWN_LIMIT, "2025-12-29T12:00:00Z")]
 #[case::once_some_hours_ago(OWN_LIMIT, "2026-01-01T06:00:00Z")]
 #[case::by_a_node_that_is_well_now(USED_LITTLE, LATELY)]
 fn what_is_over_is_worth_knowing_and_no_more(#[case] message: &str, #[case] at: &str) {
@@ -166,6 +165,63 @@ fn what_is_over_is_worth_knowing_and_no_more(#[case] message: &str, #[case] at: 
         "{:#?}",
         report.findings
     );
+}
+
+#[test]
+fn what_was_days_ago_is_not_worth_a_word() {
+    let report = diagnosed_on(node("n1", json!({})), evicted("web", OWN_LIMIT, "2025-12-29T12:00:00Z"));
+    assert!(report.findings.is_empty(), "{:#?}", report.findings);
+}
+
+#[rstest]
+#[case::alone(&[("web", "900Mi")], "evicted-for-usage Deployment/web")]
+#[case::less_than_another(&[("web", "900Mi"), ("api", "1100Mi")], "evicted-for-usage Deployment/api")]
+#[case::next_to_nothing(&[("web", "90Mi")], "evicted-by-node Node/n1")]
+fn a_fair_part_of_the_node_counts_for_the_greatest_only(#[case] used: &[(&str, &str)], #[case] root: &str) {
+    let text = |name: &str, used: &str| {
+        format!(
+            "The node was low on resource: memory. Container {name} was using {used}, request is 64Mi, has larger consumption of memory. "
+        )
+    };
+    let objects = used.iter().flat_map(|(name, used)| evicted(name, &text(name, used), LATELY)).collect();
+    assert_eq!(roots(&diagnosed_on(node("n1", json!({})), objects)), [root]);
+}
+
+#[test]
+fn a_pod_that_a_finalizer_holds_is_told_from_one_on_a_silent_node() {
+    let mut objects = healthy_deployment("web", json!({}));
+    let mut going = objects[2].clone();
+    going["metadata"] = with(
+        going["metadata"].clone(),
+        json!({ "name": "web-0", "deletionTimestamp": testing::EARLIER, "finalizers": ["example.com/backup"] }),
+    );
+    objects.push(going);
+    let report = diagnosed_on(node("n1", json!({})), objects.clone());
+    assert_eq!(roots(&report), ["pod-stuck-terminating Deployment/web"]);
+    let found = &report.findings[0];
+    assert!(
+        found.severity == Severity::Warning && found.title.contains("example.com/backup"),
+        "{}",
+        found.title
+    );
+    assert_eq!(roots(&diagnosed_on(silent(), objects)), ["node-unreachable Node/n1"]);
+}
+
+#[test]
+fn a_pod_whose_machine_is_gone_may_be_removed_by_force() {
+    let mut objects = healthy_deployment("web", json!({}));
+    objects[2]["metadata"]["deletionTimestamp"] = json!(testing::EARLIER);
+    let report = diagnosed_on(node("n2", json!({})), objects);
+    let found = &report.findings[0];
+    assert!(found.title.contains("its node n1 does not exist any more"), "{}", found.title);
+    assert_eq!(found.remediation[0].command, "kubectl -n shop delete pod web-1 --grace-period=0 --force");
+}
+
+#[test]
+fn a_pod_within_its_grace_is_only_ending() {
+    let mut objects = healthy_deployment("web", json!({}));
+    objects[2]["metadata"]["deletionTimestamp"] = json!("2026-01-01T11:59:50Z");
+    assert!(roots(&diagnosed_on(node("n1", json!({})), objects)).is_empty());
 }
 
 #[test]

@@ -9,6 +9,8 @@ use crate::diagnosis::rules::pods::Group;
 
 /// A pod that uses this part of what its node can give is no victim.
 const LARGE_PART: f64 = 0.25;
+/// A pod that uses this part, and far more than it requests, may be none.
+const FAIR_PART: f64 = 0.05;
 /// Where the node is gone: this many bytes are a lot.
 const A_LOT: f64 = 1_073_741_824.0;
 
@@ -85,14 +87,33 @@ fn usage(message: &str) -> Option<Usage> {
     found.max_by(|a, b| a.used.total_cmp(&b.used))
 }
 
-/// The workloads among the evicted that used up their node.
+/// The workloads among the evicted that used up their node. Usage above the request only makes a pod the first to go; a
+/// large part of the node makes it the reason, and so does a fair part, if it is far above the request and nobody who was
+/// evicted there used more.
 pub(super) fn hogs(facts: &Facts<'_>, evicted: &[Group<'_, '_>]) -> Vec<Hog> {
     let cases = evicted.iter().flat_map(|group| &group.cases);
-    cases.filter_map(|case| hog(facts, case.pod)).collect()
+    let all: Vec<(Hog, f64, Size)> = cases.filter_map(|case| suspect(facts, case.pod)).collect();
+    let is_greatest = |hog: &Hog, used: f64| {
+        let mut rivals = all.iter().filter(|(other, _, _)| {
+            other.node == hog.node && other.resource == hog.resource && other.workload != hog.workload
+        });
+        rivals.all(|(_, rival, _)| *rival < used)
+    };
+    let guilty = all.iter().filter(|(hog, used, size)| match size {
+        Size::Large => true,
+        Size::Fair => is_greatest(hog, *used),
+    });
+    guilty.map(|(hog, _, _)| hog.clone()).collect()
 }
 
-/// Usage above the request only makes a pod the first to go; a large part of the node makes it the reason.
-pub(super) fn hog(facts: &Facts<'_>, pod: &Pod<'_>) -> Option<Hog> {
+/// How much of the node a pod used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Size {
+    Large,
+    Fair,
+}
+
+fn suspect(facts: &Facts<'_>, pod: &Pod<'_>) -> Option<(Hog, f64, Size)> {
     let Why::NodeShort { resource, usage: Some(usage) } = Why::of(pod.value().text("/status/message")) else {
         return None;
     };
@@ -100,17 +121,14 @@ pub(super) fn hog(facts: &Facts<'_>, pod: &Pod<'_>) -> Option<Hog> {
     let offered = facts
         .get("Node", "", node)
         .and_then(|node| quantity::of(node.value().pointer(&format!("/status/allocatable/{resource}"))?));
-    let is_large = match offered {
-        Some(offered) => usage.used >= offered * LARGE_PART,
-        None => usage.used >= A_LOT,
+    let (large, fair) = offered.map_or((A_LOT, A_LOT / 2.0), |all| (all * LARGE_PART, all * FAIR_PART));
+    let size = if usage.used >= large { Size::Large } else { Size::Fair };
+    let is_over = match size {
+        Size::Large => usage.used > usage.requested,
+        Size::Fair => usage.used >= fair && usage.used >= 2.0 * usage.requested,
     };
-    let is_over = usage.used > usage.requested;
-    (is_large && is_over).then(|| Hog {
-        workload: pod.workload.key(),
-        pod: pod.object.key(),
-        node: node.to_owned(),
-        resource,
-    })
+    let hog = Hog { workload: pod.workload.key(), pod: pod.object.key(), node: node.to_owned(), resource };
+    is_over.then_some((hog, usage.used, size))
 }
 
 #[cfg(test)]

@@ -127,6 +127,9 @@ fn draft(denied: Denied, pod: &Pod<'_>, container: &str, line: &str) -> Draft {
 }
 
 fn explain<'a>(facts: &Facts<'a>, denial: &Denial, pod: Option<&Pod<'a>>) -> Option<Denied> {
+    if denial.user == "system:anonymous" {
+        return anonymous(denial, pod?);
+    }
     let (namespace, name) = denial.account()?;
     let account = Key::new("ServiceAccount", namespace, name);
     let cause = authority::cause(facts, denial)?;
@@ -143,6 +146,26 @@ fn explain<'a>(facts: &Facts<'a>, denial: &Denial, pod: Option<&Pod<'a>>) -> Opt
         confidence: if authority::is_complete(facts) { Confidence::Certain } else { Confidence::Likely },
         account,
         cause: format!("{} {}", denial.user, action),
+    })
+}
+
+/// A pod that was told to do without its account's token.
+fn anonymous(denial: &Denial, pod: &Pod<'_>) -> Option<Denied> {
+    let workload = &pod.workload;
+    let refuses = pod.value().pointer("/spec/automountServiceAccountToken") == Some(&Value::Bool(false));
+    refuses.then(|| Denied {
+        rule: "rbac-no-token",
+        object: workload.reference.clone(),
+        title: format!("its pods have no token (automountServiceAccountToken is false), so they may not {}", denial.action()),
+        summary: format!(
+            "The API server does not know who asks (system:anonymous), and does not let that {}. The pod specification says that no token is mounted.",
+            denial.action()
+        ),
+        evidence: fields(pod.object, &["/spec/automountServiceAccountToken"]),
+        remedies: vec![remedies::mount_token(workload)],
+        confidence: Confidence::Likely,
+        account: Key::new("ServiceAccount", pod.object.namespace(), pod.value().text("/spec/serviceAccountName")),
+        cause: format!("{} {}", denial.user, denial.action()),
     })
 }
 

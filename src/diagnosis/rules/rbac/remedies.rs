@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::diagnosis::draft::{change, in_namespace, kubectl_name, sh};
-use crate::diagnosis::facts::{Facts, Object, Read};
+use crate::diagnosis::facts::{Facts, Object, Read, Workload};
 use crate::diagnosis::report::{Remediation, Risk};
 use crate::diagnosis::rules::kubectl;
 
@@ -19,6 +19,19 @@ pub(super) fn of(facts: &Facts<'_>, denial: &Denial, cause: Cause<'_>) -> Vec<Re
         Cause::NotBound { role } => vec![bind(denial, role)],
         Cause::RoleLacks { .. } | Cause::Unknown => vec![bind(denial, None)],
     }
+}
+
+pub(super) fn mount_token(workload: &Workload<'_>) -> Remediation {
+    let (namespace, name) = (in_namespace(&workload.reference), kubectl_name(&workload.reference));
+    let patch = r#"{"spec":{"template":{"spec":{"automountServiceAccountToken":true}}}}"#;
+    change(
+        "Let the pods have the token of their account",
+        kubectl::get(&workload.reference, "yaml"),
+        format!("kubectl {namespace}patch {name} -p '{patch}'"),
+        kubectl::undo(workload),
+        kubectl::verify(workload),
+        Risk::Low,
+    )
 }
 
 fn patch(object: Object<'_>, operations: &Value) -> String {

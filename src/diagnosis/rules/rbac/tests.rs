@@ -126,6 +126,17 @@ fn pods_that_forgot_to_name_their_account_are_at_fault_themselves() {
 }
 
 #[test]
+fn pods_without_a_token_ask_as_nobody() {
+    let denied = DENIED.replace("system:serviceaccount:shop:watcher", "system:anonymous");
+    let mut objects = crashing();
+    objects[2]["spec"]["automountServiceAccountToken"] = json!(false);
+    let report = diagnosed_with_log(objects, "watcher-1", "watcher", &denied);
+    assert_eq!(roots(&report), ["rbac-no-token Deployment/watcher"]);
+    let report = diagnosed_with_log(crashing(), "watcher-1", "watcher", &denied);
+    assert_eq!(roots(&report), ["app-permission-denied Deployment/watcher"]);
+}
+
+#[test]
 fn a_termination_message_tells_as_well_as_a_log() {
     let mut objects = crashing();
     objects[2]["status"]["containerStatuses"][0]["lastState"]["terminated"]["message"] = json!(DENIED);

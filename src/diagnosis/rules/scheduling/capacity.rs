@@ -1,7 +1,5 @@
 //! Not enough of something: CPU, memory, GPUs, places for pods (A1 to A3, A13).
 
-use std::collections::BTreeMap;
-
 use crate::diagnosis::draft::{self, Draft, advice, change, in_namespace, kubectl_name, sh};
 use crate::diagnosis::facts::{Key, nearest, quantity};
 use crate::diagnosis::report::{Evidence, Remediation, Risk};
@@ -70,7 +68,8 @@ fn full(
     nodes: usize,
 ) -> Draft {
     let asked_text = amount(resource, asked);
-    let free = best.map(|room| amount(resource, room.free(resource).max(0.0)));
+    let short = best.filter(|room| is_more(asked, room.free(resource)));
+    let free = short.map(|room| amount(resource, room.free(resource).max(0.0)));
     let free_text = free.map(|free| format!("; the most that is free on a node is {free}"));
     let free_text = free_text.unwrap_or_default();
     let title = format!("{} waits for {asked_text} per pod{free_text}", view.name());
@@ -93,15 +92,10 @@ fn full(
 
 /// Another workload that holds most of what there is and waits for more: where the two compete, it is the reason.
 fn hog(view: &View<'_, '_, '_, '_>, resource: &str) -> Option<Key> {
-    let mut held: BTreeMap<Key, f64> = BTreeMap::new();
-    for pod in view.sights.iter().flat_map(|sight| &sight.room.pods) {
-        let amount = demand::requests(pod).get(resource).copied().unwrap_or(0.0);
-        *held.entry(pod.workload.key()).or_insert(0.0) += amount;
-    }
     let offered: f64 = view.sights.iter().map(|sight| sight.room.offers(resource)).sum();
-    let (most, amount) = held.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let waits = view.facts().pods_of(&most).any(|pod| !pod.is_done() && pod.node().is_none());
-    (most != view.waiting.group.workload.key() && waits && amount > offered / 2.0).then_some(most)
+    let (most, amount) = view.waiting.rooms.greediest(resource)?;
+    let waits = view.facts().pods_of(most).any(|pod| !pod.is_done() && pod.node().is_none());
+    (*most != view.waiting.group.workload.key() && waits && amount > offered / 2.0).then(|| most.clone())
 }
 
 /// No node has the resource at all: a device plugin does not run, or there are no such nodes.

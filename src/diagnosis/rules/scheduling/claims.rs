@@ -163,8 +163,11 @@ fn unread_draft(waiting: &Waiting<'_, '_, '_>) -> Draft {
 }
 
 fn unbound_draft(waiting: &Waiting<'_, '_, '_>, claims: &[ObjectRef]) -> Draft {
-    let names: Vec<&str> = claims.iter().map(|claim| claim.name.as_str()).collect();
-    let which = if names.is_empty() { "its claims".to_owned() } else { names.join(", ") };
+    let which: Vec<String> = match claims {
+        [] => names(waiting.pod),
+        claims => claims.iter().map(|claim| claim.name.clone()).collect(),
+    };
+    let which = which.join(", ");
     let title =
         format!("{} waits for PersistentVolumeClaim {which}, which is not bound", waiting.group.name());
     let check = match claims.first() {

@@ -9,6 +9,7 @@ mod message;
 mod neighbours;
 mod obstacles;
 mod placement;
+mod preemption;
 mod rooms;
 mod selectors;
 mod together;
@@ -70,8 +71,16 @@ fn look(waiting: &Waiting<'_, '_, '_>) -> Vec<Draft> {
     match decision::decide(&sights) {
         Decision::Closed(nodes) => placement::closed(&view, &nodes),
         Decision::Sick(nodes) => placement::sick(&view, &nodes),
-        Decision::Fails(reason, nodes) => vec![fails(&view, &reason, &nodes)],
-        Decision::Unclear => vec![unclear(&view)],
+        Decision::Fails(reason, nodes) => {
+            let winner = matches!(reason, Reason::Insufficient(_) | Reason::TooManyPods | Reason::HostPort);
+            let winner = winner.then(|| preemption::check(waiting)).flatten();
+            let mut drafts = fails(&view, &reason, &nodes);
+            if winner.is_some() {
+                drafts.iter_mut().for_each(|draft| draft.explained_by.push(waiting.group.workload.key()));
+            }
+            drafts.into_iter().chain(winner).collect()
+        }
+        Decision::Unclear => unclear(&view),
     }
 }
 
@@ -83,7 +92,7 @@ struct View<'v, 'w, 'f, 'a> {
 }
 
 /// Nothing that was read keeps the pod from some node: the scheduler's message has the word.
-fn unclear(view: &View<'_, '_, '_, '_>) -> Draft {
+fn unclear(view: &View<'_, '_, '_, '_>) -> Vec<Draft> {
     match decision::from_message(&view.waiting.said.reasons) {
         Some(reason) => {
             let has = |sight: &Sight<'_, '_, '_>| sight.obstacles.iter().any(|o| o.reason() == reason);
@@ -91,18 +100,18 @@ fn unclear(view: &View<'_, '_, '_, '_>) -> Draft {
             let nodes: Vec<usize> = with.map(|(place, _)| place).collect();
             fails(view, &reason, &nodes)
         }
-        None => unseen::other(view.waiting),
+        None => vec![unseen::other(view.waiting)],
     }
 }
 
-fn fails(view: &View<'_, '_, '_, '_>, reason: &Reason, nodes: &[usize]) -> Draft {
+fn fails(view: &View<'_, '_, '_, '_>, reason: &Reason, nodes: &[usize]) -> Vec<Draft> {
     let waiting = view.waiting;
-    match reason {
+    vec![match reason {
+        Reason::Taint(_) => return placement::taint(view, nodes),
         Reason::Insufficient(resource) => capacity::short(view, resource, nodes),
         Reason::TooManyPods => capacity::too_many_pods(view, nodes),
         Reason::VolumeLimit => capacity::too_many_volumes(waiting),
         Reason::Selector => placement::selector(view),
-        Reason::Taint(_) => placement::taint(view, nodes),
         Reason::VolumeElsewhere => placement::volume(view, nodes),
         Reason::HostPort => together::host_port(view, nodes),
         Reason::Spread | Reason::SpreadLabel => together::spread(view, nodes),
@@ -118,7 +127,7 @@ fn fails(view: &View<'_, '_, '_, '_>, reason: &Reason, nodes: &[usize]) -> Draft
         | Reason::Binding
         | Reason::Cordoned
         | Reason::Other(_) => unseen::other(waiting),
-    }
+    }]
 }
 
 impl Waiting<'_, '_, '_> {

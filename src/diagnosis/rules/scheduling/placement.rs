@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::diagnosis::draft::{self, Draft, advice, change, sh};
-use crate::diagnosis::facts::{Key, Object, Read, nearest};
-use crate::diagnosis::report::{Evidence, Remediation, Risk};
+use crate::diagnosis::facts::{Key, Object, Read, nearest, reference};
+use crate::diagnosis::report::{Confidence, Evidence, Remediation, Risk};
 use crate::diagnosis::rules::{kubectl, nodes as node_rules};
 
 use super::View;
 use super::decision;
-use super::demand::{TaintKind, show_taint};
+use super::demand::{self, TaintKind, show_taint};
+use super::message::Reason;
 use super::obstacles::{Obstacle, nodes as count_nodes};
 use super::selectors::Requirement;
 
@@ -221,8 +222,9 @@ fn label_node(
     })
 }
 
-/// Nodes that would take it are reserved by a taint.
-pub(super) fn taint(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
+/// Nodes that would take it are reserved by a taint. Where several other workloads run there that do not tolerate it
+/// either, the taint is newer than they are: the nodes were taken out of use, and each is a finding.
+pub(super) fn taint(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Vec<Draft> {
     let nodes = decision::nodes(view.sights, places);
     let found = places.iter().flat_map(|place| &view.sights[*place].obstacles).find_map(|o| match o {
         Obstacle::Taint { taint, kind: TaintKind::Reserved } => Some(*taint),
@@ -237,6 +239,14 @@ pub(super) fn taint(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
         capitalised(&count_nodes(nodes.len())),
         names(&nodes)
     );
+    let closed = found.filter(|taint| is_newer_than_pods(view, places, taint));
+    if let Some(taint) = closed {
+        let victim = view
+            .draft("pod-waits-for-node", title, &why)
+            .explained_by(nodes.iter().map(|node| node.key()))
+            .remedy(untaint(view, nodes[0], taint));
+        return nodes.iter().map(|node| reserved(view, *node, taint)).chain([victim]).collect();
+    }
     let draft = view
         .draft("taint-not-tolerated", title, &why)
         .cause(shown)
@@ -246,7 +256,28 @@ pub(super) fn taint(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
             &tolerate(found),
             "kubectl get nodes -o custom-columns=NAME:.metadata.name,TAINTS:.spec.taints",
         ));
-    draft.remedies(nodes.first().zip(found).map(|(node, taint)| untaint(view, *node, taint)))
+    vec![draft.remedies(nodes.first().zip(found).map(|(node, taint)| untaint(view, *node, taint)))]
+}
+
+fn is_newer_than_pods(view: &View<'_, '_, '_, '_>, places: &[usize], taint: &Value) -> bool {
+    let pods = places.iter().flat_map(|place| &view.sights[*place].room.pods);
+    let strangers = pods.filter(|pod| pod.workload.kind() != "DaemonSet" && !demand::tolerates(pod, taint));
+    let workloads: BTreeSet<Key> = strangers.map(|pod| pod.workload.key()).collect();
+    workloads.len() > 1
+}
+
+fn reserved(view: &View<'_, '_, '_, '_>, node: Object<'_>, taint: &Value) -> Draft {
+    let (name, shown) = (node.name(), show_taint(taint));
+    let title = format!("Node {name} has the taint {shown}, and {} finds no other", view.name());
+    let why = "Pods that do not tolerate the taint run on the node: it was set after they came, and takes the node out of use for all that come later. No other node takes these.";
+    Draft::new("node-reserved", view.waiting.group.severity(), node.reference(), title)
+        .summary(why)
+        .cause(shown)
+        .breaks([node.key(), view.waiting.group.workload.key()])
+        .breaks(view.waiting.group.cases.iter().map(|case| case.pod.object.key()))
+        .evidence(draft::field(node, "/spec/taints"))
+        .evidence(view.waiting.evidence())
+        .remedy(untaint(view, node, taint))
 }
 
 fn capitalised(text: &str) -> String {
@@ -274,6 +305,31 @@ fn untaint(view: &View<'_, '_, '_, '_>, node: Object<'_>, taint: &Value) -> Reme
     )
 }
 
+/// The scheduler speaks of a volume that could not be read. Where no selector is in the way, the claim has to move.
+fn unread_volume(view: &View<'_, '_, '_, '_>) -> Draft {
+    let claims = super::claims::names(view.waiting.pod);
+    let is_pinned = view.waiting.said.reasons.iter().any(|counted| counted.reason == Reason::Selector);
+    let title = format!(
+        "{} cannot run where its volume is (PersistentVolumeClaim {}): volume node affinity conflict",
+        view.name(),
+        claims.join(", ")
+    );
+    let why = "The volume can be reached from one zone or node only, and no node there takes the pod. The volume itself could not be read.";
+    let mut draft = view
+        .draft("volume-node-affinity-conflict", title, why)
+        .confidence(Confidence::Likely)
+        .remedy(advice(
+            "Add a node where the volume is, or move the data",
+            "kubectl get pv; kubectl get nodes -L topology.kubernetes.io/zone",
+            kubectl::verify(view.waiting.group.workload),
+        ));
+    if let ([claim], false) = (claims.as_slice(), is_pinned) {
+        draft.object = reference("v1", "PersistentVolumeClaim", view.waiting.pod.object.namespace(), claim);
+        draft.breaks.push(Key::from(&draft.object));
+    }
+    draft
+}
+
 /// The volume of a claim can be reached from nodes only that the pod may not use, or from none at all.
 pub(super) fn volume(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
     let found = view
@@ -282,7 +338,7 @@ pub(super) fn volume(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
         .iter()
         .find(|(_, _, choice)| places.iter().any(|place| !choice.matches(view.sights[*place].room.node)));
     let Some((claim, volume, choice)) = found.or(view.wishes.volumes.first()) else {
-        return super::unseen::other(view.waiting);
+        return unread_volume(view);
     };
     let near: Vec<Object<'_>> =
         view.sights.iter().map(|sight| sight.room.node).filter(|node| choice.matches(*node)).collect();

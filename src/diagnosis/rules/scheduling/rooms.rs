@@ -1,8 +1,8 @@
 //! The nodes with what runs on them and what is left.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::diagnosis::facts::{Facts, Object, Pod, Read};
+use crate::diagnosis::facts::{Facts, Key, Object, Pod, Read};
 
 use super::demand::{self, Amounts, HostPort, TaintKind};
 
@@ -22,7 +22,9 @@ pub(super) struct Room<'f, 'a> {
 /// Every node.
 #[derive(Debug)]
 pub(super) struct Rooms<'f, 'a> {
-    pub(super) all: Vec<Room<'f, 'a>>,
+    all: Vec<Room<'f, 'a>>,
+    /// What the pods of each workload have reserved, over all nodes.
+    held: BTreeMap<Key, Amounts<'a>>,
 }
 
 impl<'f, 'a> Rooms<'f, 'a> {
@@ -31,16 +33,22 @@ impl<'f, 'a> Rooms<'f, 'a> {
         all.sort_by_key(|room| room.node.name());
         let places: HashMap<&str, usize> =
             all.iter().enumerate().map(|(index, room)| (room.node.name(), index)).collect();
+        let mut held: BTreeMap<Key, Amounts<'a>> = BTreeMap::new();
         for pod in facts.pods().iter().filter(|pod| !pod.is_done()) {
             let room = pod.node().and_then(|node| places.get(node)).and_then(|index| all.get_mut(*index));
-            if let Some(room) = room {
-                room.take(pod);
+            if let Some(taken) = room.and_then(|room| room.take(pod)) {
+                demand::add(held.entry(pod.workload.key()).or_default(), &taken);
             }
         }
-        Self { all }
+        Self { all, held }
     }
 
-    /// Where a pod runs.
+    /// The workload that has reserved the most of a resource, and how much.
+    pub(super) fn greediest(&self, resource: &str) -> Option<(&Key, f64)> {
+        let held = self.held.iter().filter_map(|(key, amounts)| Some((key, *amounts.get(resource)?)));
+        held.max_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Room<'f, 'a>> {
         self.all.iter()
     }
@@ -62,15 +70,17 @@ impl<'f, 'a> Room<'f, 'a> {
         }
     }
 
-    fn take(&mut self, pod: &'f Pod<'a>) {
+    /// What the pod reserves here.
+    fn take(&mut self, pod: &'f Pod<'a>) -> Option<Amounts<'a>> {
         if self.is_sick && pod.object.is_terminating() {
-            return;
+            return None;
         }
         let mut requests = demand::requests(pod);
         requests.insert("pods", 1.0);
         demand::add(&mut self.requested, &requests);
         self.host_ports.extend(demand::host_ports(pod).into_iter().map(|port| (port, pod)));
         self.pods.push(pod);
+        Some(requests)
     }
 
     /// What a node can give in all.

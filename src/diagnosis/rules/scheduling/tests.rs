@@ -3,7 +3,8 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::diagnosis::report::{Report, Severity};
+use crate::diagnosis::diagnose;
+use crate::diagnosis::report::{Report, Scope, Severity};
 use crate::diagnosis::testing::{
     self, deployment, diagnosed, finding, healthy_deployment, node, object, roots, service, symptoms, with,
 };
@@ -54,6 +55,13 @@ fn labelled(name: &str, labels: Value) -> Value {
 fn diagnosed_with(mut objects: Vec<Value>, more: impl IntoIterator<Item = Value>) -> Report {
     objects.extend(more);
     diagnosed(objects)
+}
+
+/// The report where one kind could not be read.
+fn diagnosed_without(kind: &str, objects: Vec<Value>) -> Report {
+    let mut snapshot = testing::snapshot(objects);
+    snapshot.coverage.read.retain(|read| read != kind);
+    diagnose(&snapshot, &Scope::default())
 }
 
 const FULL: &str = "0/2 nodes are available: 2 Insufficient memory.";
@@ -170,6 +178,50 @@ fn chosen_nodes_that_are_tainted_are_about_the_taint() {
         with(tainted("n1", "dedicated", "batch"), json!({ "metadata": { "labels": { "pool": "batch" } } }));
     let report = diagnosed_with(web, [batch, node("n2", json!({}))]);
     assert_eq!(roots(&report), ["taint-not-tolerated Deployment/web"]);
+}
+
+#[test]
+fn a_taint_that_is_newer_than_the_pods_took_the_node_out_of_use() {
+    let message = "0/1 nodes are available: 1 node(s) had untolerated taint {maintenance: true}.";
+    let n1 = || tainted("n1", "maintenance", "true");
+    let one = || running("a", "n1", json!({}));
+    let two = [n1(), one(), running("b", "n1", json!({}))];
+    let report = diagnosed_with(waiting("web", json!({}), message), two);
+    assert_eq!(roots(&report), ["node-reserved Node/n1"]);
+    assert_eq!(symptoms(&report), ["pod-waits-for-node Deployment/web"]);
+    let report = diagnosed_with(waiting("web", json!({}), message), [n1(), one()]);
+    assert_eq!(roots(&report), ["taint-not-tolerated Deployment/web"], "one pod may be a leftover");
+}
+
+/// `web` waits for memory, and one of its pods was displaced by `batch-1`, which runs in its place.
+fn displaced(message: &str, priority: Value) -> Vec<Value> {
+    let spec = |name: &str| asking(name, json!({ "memory": "3Gi" }));
+    let mut objects = waiting("web", spec("web"), "0/1 nodes are available: 1 Insufficient memory.");
+    objects[2]["metadata"]["generateName"] = json!("web-");
+    objects.extend(healthy_deployment("batch", json!({})));
+    objects[5]["spec"] = with(objects[5]["spec"].clone(), with(spec("batch"), priority));
+    objects.push(testing::warning("Pod", "web-0", "Preempted", message));
+    objects.push(node("n1", json!({})));
+    objects
+}
+
+#[rstest]
+#[case::by_name("Preempted by shop/batch-1 on node n1")]
+#[case::by_uid("Preempted by pod Pod-batch-1 on node n1")]
+fn pods_that_were_displaced_are_explained_by_those_of_higher_priority(#[case] message: &str) {
+    let report = diagnosed(displaced(message, json!({ "priority": 1000, "priorityClassName": "urgent" })));
+    assert_eq!(roots(&report), ["preempted Deployment/batch"]);
+    assert_eq!(symptoms(&report), ["insufficient-capacity Deployment/web"]);
+}
+
+#[test]
+fn a_priority_that_nobody_asked_for_comes_from_the_default_class() {
+    let mut objects = displaced(
+        "Preempted by shop/batch-1 on node n1",
+        json!({ "priority": 1000, "priorityClassName": "urgent" }),
+    );
+    objects.push(json!({ "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": { "name": "urgent" }, "value": 1000, "globalDefault": true }));
+    assert_eq!(roots(&diagnosed(objects)), ["preempted PriorityClass/urgent"]);
 }
 
 #[test]
@@ -309,6 +361,21 @@ fn affinity_to_a_workload_that_is_broken_is_a_symptom() {
     assert_eq!(symptoms(&report), ["pod-affinity-unsatisfiable Deployment/web"]);
 }
 
+#[test]
+fn affinity_to_a_workload_that_was_stopped_is_about_that_workload() {
+    let mut objects = waiting(
+        "web",
+        affinity("cache"),
+        "0/1 nodes are available: 1 node(s) didn't match pod affinity rules.",
+    );
+    let mut cache = healthy_deployment("cache", json!({})).remove(0);
+    cache["spec"]["replicas"] = json!(0);
+    cache["status"] = json!({});
+    objects.push(cache);
+    let report = diagnosed_with(objects, [node("n1", json!({}))]);
+    assert_eq!(roots(&report), ["pod-affinity-unsatisfiable Deployment/cache"]);
+}
+
 fn spread(key: &str) -> Value {
     json!({ "topologySpreadConstraints": [{ "maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "DoNotSchedule", "labelSelector": { "matchLabels": { "app": "web" } } }] })
 }
@@ -394,6 +461,20 @@ fn a_pod_that_is_pinned_away_from_its_volume_is_the_workloads_fault() {
     assert_eq!(roots(&report), ["volume-node-affinity-conflict Deployment/web"]);
 }
 
+#[rstest]
+#[case::anywhere(json!({}), ELSEWHERE, "PersistentVolumeClaim/data")]
+#[case::pinned(json!({ "nodeSelector": { "zone": "b" } }), "0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) had volume node affinity conflict.", "Deployment/web")]
+fn a_volume_that_could_not_be_read_is_spoken_of_nevertheless(
+    #[case] spec: Value,
+    #[case] message: &str,
+    #[case] object: &str,
+) {
+    let report =
+        diagnosed_without("persistentvolumeclaims", waiting("web", with(mounting("data"), spec), message));
+    let found = finding(&report, "volume-node-affinity-conflict");
+    assert_eq!(format!("{}/{}", found.object.kind, found.object.name), object);
+}
+
 #[test]
 fn a_full_zone_of_a_volume_is_a_lack_of_capacity() {
     let spec = with(mounting("data"), asking("web", json!({ "memory": "3Gi" })));
@@ -436,9 +517,7 @@ fn an_unbound_claim_explains_the_pod() {
 
 #[test]
 fn without_the_right_to_read_claims_the_claim_is_named_nevertheless() {
-    let mut snapshot = testing::snapshot(waiting("web", mounting("data"), UNBOUND));
-    snapshot.coverage.read.retain(|kind| kind != "persistentvolumeclaims");
-    let report = crate::diagnosis::diagnose(&snapshot, &crate::diagnosis::report::Scope::default());
+    let report = diagnosed_without("persistentvolumeclaims", waiting("web", mounting("data"), UNBOUND));
     assert_eq!(roots(&report), ["pod-waits-for-claim PersistentVolumeClaim/data"]);
 }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::diagnosis::draft::{self, Draft};
-use crate::diagnosis::facts::{Key, Pod, Read, nearest, selector};
+use crate::diagnosis::facts::{Key, Object, Pod, Read, Workload, nearest, selector};
+use crate::diagnosis::report::{Remediation, Risk};
+use crate::diagnosis::rules::kubectl;
 
 use super::View;
 use super::neighbours::Spread;
@@ -79,7 +81,7 @@ pub(super) fn spread(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
     let (title, why) = match lacks_label {
         true => (
             format!(
-                "{} has to spread over {key} (topology spread), a label that no node which would take it has",
+                "{}: no node that would take it has the label {key} of its topology spread constraint",
                 view.name()
             ),
             format!(
@@ -156,7 +158,18 @@ pub(super) fn affinity(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
     let why = format!("The rule is required, and counts over {}.{hint}", term.key());
     let pointer =
         format!("/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/{}", term.index);
-    let draft = view.draft("pod-affinity-unsatisfiable", title, &why).cause(selected.clone());
+    let mut draft = view.draft("pod-affinity-unsatisfiable", title, &why).cause(selected.clone());
+    if let Some(friend) = stopped(view, &friends).filter(|_| term.matches_nothing()) {
+        draft.title = format!(
+            "{} {} is scaled to zero, and {} has to run beside its pods (pod affinity)",
+            friend.kind(),
+            friend.name(),
+            view.name()
+        );
+        draft.object = friend.reference();
+        draft.breaks.push(friend.key());
+        return draft.evidence(draft::field(friend, "/spec/replicas")).remedy(start(friend));
+    }
     let draft = if term.matches_nothing() { draft.explained_by(friends) } else { draft };
     draft
         .evidence(view.waiting.group.spec_field(&format!("{pointer}/labelSelector")))
@@ -168,6 +181,31 @@ pub(super) fn affinity(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
                 draft::in_namespace(&view.waiting.group.workload.reference)
             ),
         ))
+}
+
+/// The workload among these that is meant to have no pods.
+fn stopped<'a>(view: &View<'_, '_, '_, 'a>, friends: &[Key]) -> Option<Object<'a>> {
+    let known = |key: &Key| view.facts().get(&key.kind, &key.namespace, &key.name);
+    friends.iter().filter_map(known).find(|friend| friend.value().int("/spec/replicas") == Some(0))
+}
+
+fn start(friend: Object<'_>) -> Remediation {
+    let object = friend.reference();
+    let scale = |replicas: u8| {
+        format!(
+            "kubectl {}scale {} --replicas={replicas}",
+            draft::in_namespace(&object),
+            draft::kubectl_name(&object)
+        )
+    };
+    draft::change(
+        "Start it again",
+        kubectl::get(&object, ""),
+        scale(1),
+        scale(0),
+        kubectl::verify(&Workload::of(friend)),
+        Risk::Low,
+    )
 }
 
 /// Workloads whose pods would satisfy the rule.
@@ -237,10 +275,10 @@ pub(super) fn shunned(view: &View<'_, '_, '_, '_>, places: &[usize]) -> Draft {
     draft.object = by.workload.reference.clone();
     draft.remedy(draft::change(
         "Make the rule narrower, or a preference",
-        super::super::kubectl::get(&by.workload.reference, "yaml"),
-        super::super::kubectl::edit(&by.workload.reference),
-        super::super::kubectl::undo(&by.workload),
-        super::super::kubectl::verify(view.waiting.group.workload),
-        crate::diagnosis::report::Risk::Medium,
+        kubectl::get(&by.workload.reference, "yaml"),
+        kubectl::edit(&by.workload.reference),
+        kubectl::undo(&by.workload),
+        kubectl::verify(view.waiting.group.workload),
+        Risk::Medium,
     ))
 }

@@ -13,7 +13,7 @@ pub(in crate::diagnosis::rules) struct Backing<'f, 'a> {
     pub(super) selector: &'a Map<String, Value>,
     /// Selected pods that live.
     pub(in crate::diagnosis::rules) pods: Vec<&'f Pod<'a>>,
-    /// Workloads whose pods would be selected, whether they have any or not.
+    /// Workloads whose pods would be selected; only where there are no pods.
     pub(super) workloads: Vec<Workload<'a>>,
 }
 
@@ -26,8 +26,9 @@ impl<'f, 'a> Backing<'f, 'a> {
             return None;
         }
         let selected = facts.pods_selected(service.namespace(), selector);
-        let pods = selected.filter(|pod| !pod.is_done() && !pod.object.is_terminating()).collect();
-        Some(Self { service, selector, pods, workloads: workloads(facts, service, selector) })
+        let pods: Vec<_> = selected.filter(|pod| !pod.is_done() && !pod.object.is_terminating()).collect();
+        let workloads = if pods.is_empty() { workloads(facts, service, selector) } else { Vec::new() };
+        Some(Self { service, selector, pods, workloads })
     }
 
     pub(in crate::diagnosis::rules) fn key(&self) -> Key {

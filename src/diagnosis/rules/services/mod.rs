@@ -4,48 +4,42 @@
 //! ports are wrong.
 
 mod backing;
+mod local;
 mod ports;
 mod selectors;
 mod usage;
 mod zero;
 
 use crate::diagnosis::draft::{self, Draft, advice, sh};
-use crate::diagnosis::facts::Facts;
+use crate::diagnosis::facts::{Facts, Read};
 use crate::diagnosis::report::Severity;
 use crate::diagnosis::snapshot::LogRef;
 
-use super::links;
+use super::links::Broken;
 
 pub(super) use backing::Backing;
 pub(super) use usage::{Clients, running_logs};
 
 pub(super) fn check(facts: &Facts<'_>, drafts: &mut Vec<Draft>) {
     let backings = backings(facts);
-    // Who needs a Service is searched for only where one does not work.
-    let clients = match backings.iter().any(|backing| is_suspect(facts, backing)) {
-        true => Clients::of(facts),
-        false => Clients::default(),
-    };
+    // Who needs a Service is searched for only where one may not work.
+    let clients = Clients::of(facts, suspects(facts, &backings).map(|backing| backing.service));
     zero::check(facts, &clients, &backings, drafts);
+    local::check(facts, &backings, drafts);
     for backing in &backings {
         drafts.extend(fault(facts, &clients, backing, drafts));
     }
-    for backing in &backings {
-        drafts.extend(symptom(facts, backing, drafts));
-    }
+    let broken = Broken::by(drafts);
+    drafts.extend(backings.iter().filter_map(|backing| symptom(facts, backing, &broken)));
 }
 
 /// Logs of the clients and pods of Services that may not work.
 pub(super) fn wanted_logs(facts: &Facts<'_>) -> Vec<LogRef> {
     let backings = backings(facts);
-    let mut suspects = backings.iter().filter(|backing| is_suspect(facts, backing)).peekable();
-    if suspects.peek().is_none() {
-        return Vec::new();
-    }
-    let clients = Clients::of(facts);
-    let logs = suspects.flat_map(|backing| {
+    let clients = Clients::of(facts, suspects(facts, &backings).map(|backing| backing.service));
+    let logs = suspects(facts, &backings).flat_map(|backing| {
         let own = backing.pods.iter().filter(|pod| pod.is_ready()).take(1);
-        own.flat_map(|pod| usage::running_logs(pod)).chain(clients.logs(&backing.key()))
+        own.flat_map(|pod| running_logs(pod)).chain(clients.logs(&backing.key()))
     });
     logs.collect()
 }
@@ -54,9 +48,15 @@ fn backings<'f, 'a>(facts: &'f Facts<'a>) -> Vec<Backing<'f, 'a>> {
     facts.all("Service").iter().filter_map(|service| Backing::of(facts, *service)).collect()
 }
 
-/// Nothing of it is ready, or it forwards to a port that nobody declares.
-fn is_suspect(facts: &Facts<'_>, backing: &Backing<'_, '_>) -> bool {
-    !backing.is_served(facts) || ports::undeclared(backing).is_some()
+/// Nothing of it is ready, it forwards to a port that nobody declares, or it serves its own nodes only.
+fn suspects<'b, 'f, 'a>(
+    facts: &'b Facts<'a>,
+    backings: &'b [Backing<'f, 'a>],
+) -> impl Iterator<Item = &'b Backing<'f, 'a>> {
+    backings.iter().filter(|backing| {
+        let is_local = backing.service.value().text("/spec/internalTrafficPolicy") == "Local";
+        is_local || !backing.is_served(facts) || ports::undeclared(backing).is_some()
+    })
 }
 
 /// What is wrong with the Service itself.
@@ -76,10 +76,9 @@ fn fault<'a>(
 }
 
 /// Nothing of it is ready, and it is known why.
-fn symptom(facts: &Facts<'_>, backing: &Backing<'_, '_>, drafts: &[Draft]) -> Option<Draft> {
+fn symptom(facts: &Facts<'_>, backing: &Backing<'_, '_>, broken: &Broken) -> Option<Draft> {
     let causes = backing.depends_on();
-    let is_told = links::is_broken(drafts, &[backing.key()]);
-    if is_told || backing.is_served(facts) || !links::is_broken(drafts, &causes) {
+    if broken.has(&backing.key()) || backing.is_served(facts) || !broken.has_any(&causes) {
         return None;
     }
     let service = backing.service;

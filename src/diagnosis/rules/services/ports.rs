@@ -18,6 +18,15 @@ pub(super) struct Declared<'a> {
     protocol: &'a str,
 }
 
+impl Declared<'_> {
+    /// Health and metrics: that a program listens there says nothing about where it serves.
+    fn is_for_operators(&self) -> bool {
+        let words =
+            ["health", "metric", "prom", "probe", "ready", "live", "admin", "monitor", "status", "debug"];
+        words.iter().any(|word| self.name.contains(word))
+    }
+}
+
 /// The ports of the containers that run beside each other.
 pub(super) fn declared<'a>(pod: &Pod<'a>) -> Vec<Declared<'a>> {
     let running = pod.containers.iter().filter(|container| container.role != ContainerRole::Init);
@@ -167,7 +176,7 @@ pub(super) fn unheard<'a>(
         return None;
     }
     let users = users();
-    let listens = heard.iter().any(|port| known.iter().any(|declared| declared.number == *port));
+    let listens = known.iter().any(|port| heard.contains(&port.number) && !port.is_for_operators());
     let (severity, confidence) = match (users.complain(), listens) {
         (false, false) => (Severity::Info, Confidence::Possible),
         (true, _) | (false, true) => (Severity::Critical, Confidence::Likely),

@@ -12,6 +12,9 @@ use crate::diagnosis::rules::kubectl;
 use super::backing::{Backing, all_workloads, template_labels};
 use super::usage::Users;
 
+/// Kinds that make pods which serve.
+const MAKERS: [&str; 4] = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"];
+
 /// A workload whose pods the Service may be meant for.
 #[derive(Debug)]
 struct Candidate<'a> {
@@ -28,44 +31,54 @@ pub(super) fn matches_nothing(
     if backing.is_served(facts) {
         return None;
     }
-    let service = backing.service;
     let candidate = candidates(facts, backing).into_iter().max_by_key(|candidate| candidate.score);
-    let users = users();
     let is_meant = candidate.as_ref().is_some_and(|candidate| is_meant(facts, backing, candidate));
+    // What makes its pods may be of a kind that was not read.
+    if !is_meant && MAKERS.iter().any(|kind| !facts.was_read(kind)) {
+        return None;
+    }
+    let users = users();
     let severity = if is_meant { Severity::Critical } else { users.severity() };
-    let written = selector::show_map(backing.selector);
-    let nearest =
-        candidate.as_ref().map_or(" Nothing in the namespace has similar labels.".to_owned(), |candidate| {
-            format!(
-                " The nearest are those of {}: {}.",
-                name(&candidate.workload),
-                differences(backing, candidate)
-            )
-        });
-    let title = match &candidate {
-        Some(candidate) => format!(
-            "Service {} selects no pods: {} ({})",
-            service.name(),
-            differences(backing, candidate),
-            name(&candidate.workload)
-        ),
-        None => format!("Service {} selects no pods: none has the labels {written}", service.name()),
+    let (service, written) = (backing.service, selector::show_map(backing.selector));
+    let (title, nearest) = match &candidate {
+        Some(candidate) => {
+            let (differences, name) = (differences(backing, candidate), name(&candidate.workload));
+            (format!("{differences} ({name})"), format!("The nearest are those of {name}: {differences}."))
+        }
+        None => (format!("none has the labels {written}"), elsewhere(facts, backing)),
     };
+    let namespace = service.namespace();
     Some(
-        Draft::new("service-selector-mismatch", severity, service.reference(), title)
-            .cause(written.clone())
-            .summary(format!(
-                "The selector {written} matches the labels of no pod and of no workload's pod template in namespace {}, so the Service has no endpoints and refuses connections.{nearest}{}",
-                service.namespace(),
-                users.text()
-            ))
-            .evidence(draft::field(service, "/spec/selector"))
-            .evidence(candidate.as_ref().and_then(labels_evidence))
-            .evidence([absent(service.reference(), format!("no pod in namespace {} has the labels {written}", service.namespace()))])
-            .evidence(users.evidence())
-            .breaks((severity != Severity::Info).then(|| backing.key()))
-            .remedies(candidate.map(|candidate| correct(backing, &candidate))),
+        Draft::new(
+            "service-selector-mismatch",
+            severity,
+            service.reference(),
+            format!("Service {} selects no pods: {title}", service.name()),
+        )
+        .cause(written.clone())
+        .summary(format!(
+            "The selector {written} matches the labels of no pod and of no workload's pod template in namespace {namespace}, so the Service has no endpoints and refuses connections. {nearest}{}",
+            users.text()
+        ))
+        .evidence(draft::field(service, "/spec/selector"))
+        .evidence(candidate.as_ref().and_then(labels_evidence))
+        .evidence([absent(service.reference(), format!("no pod in namespace {namespace} has the labels {written}"))])
+        .evidence(users.evidence())
+        .breaks((severity != Severity::Info).then(|| backing.key()))
+        .remedies(candidate.map(|candidate| correct(backing, &candidate))),
     )
+}
+
+/// Pods that have the labels, in a namespace where the Service does not reach them.
+fn elsewhere(facts: &Facts<'_>, backing: &Backing<'_, '_>) -> String {
+    let mut pods = facts.pods().iter();
+    match pods.find(|pod| selector::map_matches(backing.selector, pod.object.labels())) {
+        Some(pod) => format!(
+            "Pods with these labels are in namespace {}; a Service selects pods of its own namespace only.",
+            pod.object.namespace()
+        ),
+        None => "Nothing in the namespace has similar labels.".to_owned(),
+    }
 }
 
 fn name(workload: &Workload<'_>) -> String {
@@ -75,10 +88,9 @@ fn name(workload: &Workload<'_>) -> String {
 /// Workloads with some likeness, from their templates; pods of owners that were not read stand for themselves.
 fn candidates<'a>(facts: &Facts<'a>, backing: &Backing<'_, 'a>) -> Vec<Candidate<'a>> {
     let namespace = backing.service.namespace();
-    let serving = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"];
     let templates = all_workloads(facts, namespace)
         .into_iter()
-        .filter(|workload| serving.contains(&workload.kind()))
+        .filter(|workload| MAKERS.contains(&workload.kind()))
         .filter_map(|workload| Some((Workload::of(workload), template_labels(workload)?)));
     let pods = facts
         .pods_in(namespace)

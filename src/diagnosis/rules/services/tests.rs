@@ -83,7 +83,16 @@ fn labels_that_a_controller_sets_while_it_runs_may_be_missing() {
     objects[2]["metadata"]["labels"]["role"] = json!("primary");
     let mut replicas = service("db-replicas", "db");
     replicas["spec"]["selector"]["role"] = json!("replica");
-    objects.extend([service("db", "db"), replicas]);
+    objects.push(replicas);
+    assert_eq!(severity(&diagnosed(objects), "service-selector-mismatch"), Severity::Info);
+}
+
+#[test]
+fn a_service_for_the_next_revision_may_be_ahead_of_it() {
+    let mut objects = healthy_deployment("web-blue", listening());
+    let mut preview = service("web-preview", "web-blue");
+    preview["spec"]["selector"]["track"] = json!("preview");
+    objects.extend([service("web", "web-blue"), preview]);
     assert_eq!(severity(&diagnosed(objects), "service-selector-mismatch"), Severity::Info);
 }
 
@@ -160,6 +169,11 @@ fn a_workload_at_zero_is_as_bad_as_somebody_needs_it(#[case] rest: Vec<Value>, #
     let report = diagnosed(scaled_away().into_iter().chain(rest).collect());
     assert_eq!(roots(&report), ["scaled-to-zero Deployment/catalog"]);
     assert_eq!(severity(&report, "scaled-to-zero"), expected);
+    assert!(
+        symptoms(&report).iter().all(|symptom| symptom.starts_with("ingress")),
+        "{:?}",
+        symptoms(&report)
+    );
 }
 
 #[test]
@@ -323,4 +337,58 @@ fn two_workloads_with_the_same_port_may_share_a_service(#[case] container: Value
     objects.extend(stranger(container));
     objects.push(service("catalog", "catalog"));
     assert_eq!(diagnosed(objects).findings, []);
+}
+
+#[test]
+fn a_port_for_health_checks_alone_is_no_sign() {
+    let mut container = probed();
+    container["ports"][0]["name"] = json!("healthz");
+    container["readinessProbe"]["httpGet"]["port"] = json!("healthz");
+    let mut objects = healthy_deployment("catalog", container);
+    objects.push(with_target("catalog", "catalog", json!(9443)));
+    assert_eq!(severity(&diagnosed(objects), "service-target-port-wrong"), Severity::Info);
+}
+
+#[test]
+fn pods_in_another_namespace_are_pointed_out() {
+    let mut objects: Vec<Value> = healthy_deployment("catalog", listening())
+        .into_iter()
+        .map(|object| with(object, json!({ "metadata": { "namespace": "other" } })))
+        .collect();
+    objects.extend([service("catalog", "catalog"), ingress_to("catalog")]);
+    let report = diagnosed(objects);
+    assert_eq!(roots(&report), ["service-selector-mismatch Service/catalog"]);
+    assert!(report.findings[0].summary.contains("in namespace other"), "{}", report.findings[0].summary);
+}
+
+#[test]
+fn what_makes_the_pods_may_be_of_a_kind_that_was_not_read() {
+    let mut snapshot = crate::diagnosis::testing::snapshot(vec![service("db", "db"), ingress_to("db")]);
+    snapshot.coverage.read.retain(|plural| plural != "statefulsets");
+    let report = crate::diagnosis::diagnose(&snapshot, &crate::diagnosis::report::Scope::default());
+    assert_eq!(report.findings, []);
+}
+
+/// `catalog` on node n1 serves its own node only; `ui` runs on this node.
+fn local(node: &str) -> Vec<Value> {
+    let mut objects = healthy_deployment("catalog", listening());
+    let local = json!({ "spec": { "internalTrafficPolicy": "Local" } });
+    objects.push(with(service("catalog", "catalog"), local));
+    let mut client = client();
+    client[2]["spec"]["nodeName"] = json!(node);
+    objects.extend(client);
+    objects
+}
+
+#[rstest]
+#[case::elsewhere("n2", "ERROR GET http://catalog/today: i/o timeout", true)]
+#[case::same_node("n1", "ERROR GET http://catalog/today: i/o timeout", false)]
+#[case::content("n2", "INFO GET http://catalog/today 200", false)]
+fn a_service_for_its_own_nodes_fails_clients_elsewhere(
+    #[case] node: &str,
+    #[case] line: &str,
+    #[case] told: bool,
+) {
+    let report = diagnosed_with_log(local(node), "ui-1", "ui", line);
+    assert_eq!(roots(&report) == ["service-local-only Service/catalog"], told, "{:?}", roots(&report));
 }

@@ -1,6 +1,6 @@
 //! Who needs a Service: an unused one that reaches nobody harms nobody.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::diagnosis::draft::{self, Draft};
 use crate::diagnosis::facts::{Container, Facts, Key, Object, Pod, Read};
@@ -71,12 +71,22 @@ impl Users {
 pub(in crate::diagnosis::rules) struct Clients<'f, 'a>(BTreeMap<Key, Vec<&'f Pod<'a>>>);
 
 impl<'f, 'a> Clients<'f, 'a> {
-    pub(in crate::diagnosis::rules) fn of(facts: &'f Facts<'a>) -> Self {
-        let mut seen = BTreeSet::new();
+    /// The clients of these Services.
+    pub(in crate::diagnosis::rules) fn of(
+        facts: &'f Facts<'a>,
+        services: impl IntoIterator<Item = Object<'a>>,
+    ) -> Self {
+        let services: Vec<Object<'a>> = services.into_iter().collect();
+        let names = services.iter().map(|service| service.name());
+        let addresses = services.iter().map(|service| service.value().text("/spec/clusterIP"));
+        let hosts: HashSet<&str> = names.chain(addresses).filter(|host| !host.is_empty()).collect();
+        let mut seen = HashSet::new();
         let mut clients: BTreeMap<Key, Vec<&'f Pod<'a>>> = BTreeMap::new();
         for pod in facts.pods().iter().filter(|pod| !pod.is_done() && seen.insert(pod.workload.key())) {
-            for service in dependencies::of_pod(facts, pod) {
-                clients.entry(service).or_default().push(pod);
+            if dependencies::mentions(facts, pod, &hosts) {
+                for service in dependencies::of_pod(facts, pod) {
+                    clients.entry(service).or_default().push(pod);
+                }
             }
         }
         Self(clients)

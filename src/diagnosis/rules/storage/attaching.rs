@@ -130,6 +130,7 @@ fn multi_attach<'a>(facts: &Facts<'a>, group: &Group<'_, 'a>, attempt: Attempt<'
     if let (None, Some(claim)) = (holder, claim) {
         draft.object = claim.reference();
         draft.breaks.push(claim.key());
+        draft = draft.evidence(left_over(facts, claim, attempt.pod));
     }
     let recreate =
         (is_own && group.workload.kind() == "Deployment").then(|| recreate_strategy(group.workload));
@@ -138,6 +139,18 @@ fn multi_attach<'a>(facts: &Facts<'a>, group: &Group<'_, 'a>, attempt: Attempt<'
         "kubectl get volumeattachments",
         kubectl::verify(group.workload),
     ))
+}
+
+/// The attachment of the claim's volume to another node.
+fn left_over(facts: &Facts<'_>, claim: Object<'_>, waiting: &Pod<'_>) -> Option<Evidence> {
+    let volume = claim.value().text("/spec/volumeName");
+    let mut attachments = facts.all("VolumeAttachment").iter();
+    let elsewhere = attachments.find(|attachment| {
+        let value = attachment.value();
+        value.text("/spec/source/persistentVolumeName") == volume
+            && Some(value.text("/spec/nodeName")) != waiting.node()
+    });
+    draft::field(*elsewhere?, "/spec/nodeName")
 }
 
 /// A living pod on another node that mounts the claim.

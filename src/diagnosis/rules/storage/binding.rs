@@ -90,7 +90,7 @@ fn each(judged: &[(Object<'_>, Vec<Misfit>)]) -> String {
     });
     let shown: Vec<String> = shown.collect();
     match (shown.is_empty(), judged.len()) {
-        (true, 0) => "There is no PersistentVolume.".to_owned(),
+        (true, 0) => "None was found.".to_owned(),
         (true, taken) => format!("All of the volumes that exist ({taken}) belong to others."),
         (false, _) => format!("Volumes: {}.", shown.join("; ")),
     }

@@ -2,12 +2,15 @@
 
 mod attaching;
 mod binding;
+mod classes;
 mod growing;
 mod mounting;
 mod provisioning;
 
 #[cfg(test)]
 mod tests;
+
+use std::collections::HashMap;
 
 use crate::diagnosis::draft::Draft;
 use crate::diagnosis::facts::{Facts, Key, Object, Pod, Read};
@@ -24,8 +27,11 @@ const DELETION: i64 = 300;
 
 /// Looks at every claim, and at the pods that cannot get their volumes.
 pub(super) fn check<'a>(facts: &Facts<'a>, creating: &[Group<'_, 'a>], drafts: &mut Vec<Draft>) {
-    for claim in facts.all("PersistentVolumeClaim") {
-        let claim = Claim::new(facts, *claim);
+    let consumers = consumers(facts);
+    for object in facts.all("PersistentVolumeClaim") {
+        let consumers = consumers.get(&(object.namespace(), object.name().to_owned()));
+        let consumers = consumers.map_or(&[][..], Vec::as_slice);
+        let claim = Claim { object: *object, consumers, class: class_of(*object) };
         drafts.extend(claim_trouble(facts, &claim));
     }
     let found = creating
@@ -35,22 +41,25 @@ pub(super) fn check<'a>(facts: &Facts<'a>, creating: &[Group<'_, 'a>], drafts: &
 }
 
 /// A claim with those who mount it.
-struct Claim<'f, 'a> {
+struct Claim<'c, 'a> {
     object: Object<'a>,
     /// Pods that mount it and have not come to their end.
-    consumers: Vec<&'f Pod<'a>>,
+    consumers: &'c [&'c Pod<'a>],
     class: Option<&'a str>,
 }
 
-impl<'f, 'a> Claim<'f, 'a> {
-    fn new(facts: &'f Facts<'a>, object: Object<'a>) -> Self {
-        let mounts = |pod: &&Pod<'a>| {
-            !pod.is_done() && scheduling::claim_names(pod).iter().any(|name| name == object.name())
-        };
-        let consumers = facts.pods_in(object.namespace()).filter(mounts).collect();
-        Self { object, consumers, class: class_of(object) }
+/// The pods that mount a claim and have not come to their end, by namespace and claim.
+fn consumers<'f, 'a>(facts: &'f Facts<'a>) -> HashMap<(&'a str, String), Vec<&'f Pod<'a>>> {
+    let mut found: HashMap<_, Vec<_>> = HashMap::new();
+    for pod in facts.pods().iter().filter(|pod| !pod.is_done()) {
+        for name in scheduling::claim_names(pod) {
+            found.entry((pod.object.namespace(), name)).or_default().push(pod);
+        }
     }
+    found
+}
 
+impl Claim<'_, '_> {
     /// A draft about the claim, with what is known of every trouble: how bad it is, and who suffers.
     fn draft(&self, rule: &'static str, title: String) -> Draft {
         let waiting: Vec<&&Pod<'_>> = self.consumers.iter().filter(|pod| !pod.is_ready()).collect();
@@ -112,6 +121,15 @@ fn pending<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Option<Draft> {
     let chosen = claim.object.annotation("volume.kubernetes.io/selected-node").is_some();
     let wanted = || claim.consumers.iter().any(|pod| scheduling::wants_volumes(facts, pod));
     if waits_for_consumer(facts, claim.object) && !chosen && !wanted() {
+        return None;
+    }
+    if provisioning::is_at_work(facts, claim) {
+        return None;
+    }
+    let is_class_unread =
+        claim.class.is_some_and(|class| !class.is_empty()) && !facts.was_read("StorageClass");
+    if is_class_unread && claim.consumers.iter().all(|pod| pod.is_ready()) {
+        // It may well wait for its first consumer.
         return None;
     }
     provisioning::check(facts, claim).or_else(|| Some(binding::unmatched(facts, claim)))

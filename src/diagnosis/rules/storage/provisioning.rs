@@ -5,14 +5,15 @@ use serde_json::Value;
 
 use crate::diagnosis::draft::{self, Draft, absent, advice, change, in_namespace, kubectl_name, sh, shorten};
 use crate::diagnosis::facts::{Facts, Key, KubeEvent, Object, Read, Workload, nearest, reference};
-use crate::diagnosis::report::{Confidence, Remediation, Risk};
+use crate::diagnosis::report::{Confidence, Risk};
 use crate::diagnosis::rules::kubectl;
 
-use super::Claim;
+use super::{Claim, classes};
 
 /// Marks a class whose volumes are made by hand.
 const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
-const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
+/// A driver that has begun is given this long, in seconds.
+const AT_WORK: i64 = 900;
 
 /// A finding where a volume should be made for the claim; `None` where it can only be matched with one that exists.
 pub(super) fn check<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Option<Draft> {
@@ -22,11 +23,14 @@ pub(super) fn check<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Option<Draf
             Some(class) => made(facts, claim, class),
             // Volumes that were made by hand may carry the name of a class that does not exist.
             None if has_volume_of(facts, class) => None,
-            None if is_known_missing(facts, claim) => Some(class_missing(facts, claim, class)),
-            None => failed(facts, claim).map(|event| failing(claim, class, None, &event)),
+            None if is_known_missing(facts, claim) => Some(classes::missing(facts, claim, class)),
+            None => Some(match failed(facts, claim) {
+                Some(event) => failing(claim, class, None, &event),
+                None => unmade(claim, class),
+            }),
         },
         None if has_classless_volume(facts) => None,
-        None => Some(no_default(facts, claim)),
+        None => Some(classes::no_default(facts, claim)),
     }
 }
 
@@ -52,97 +56,39 @@ fn has_classless_volume(facts: &Facts<'_>) -> bool {
     })
 }
 
-fn failed<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Option<KubeEvent<'a>> {
+pub(super) fn failed<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> Option<KubeEvent<'a>> {
     facts.events(claim.object).find(|event| event.reason == "ProvisioningFailed")
 }
 
-fn class_missing<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>, class: &str) -> Draft {
+/// The class could not be read, and nobody says why there is no volume.
+fn unmade(claim: &Claim<'_, '_>, class: &str) -> Draft {
     let name = claim.object.name();
-    let classes: Vec<&str> = facts.all("StorageClass").iter().map(|class| class.name()).collect();
-    let hint = match nearest(class, classes.iter().copied()) {
-        Some(similar) => format!(" {similar} may be meant."),
-        None if classes.is_empty() => " The cluster has no StorageClass at all.".to_owned(),
-        None => format!(" The classes are: {}.", shorten(&classes.join(", "), 200)),
-    };
     claim
         .draft(
-            "storage-class-missing",
-            format!("PersistentVolumeClaim {name} asks for StorageClass {class}, which does not exist"),
+            "provisioning-failed",
+            format!("No volume has been made for PersistentVolumeClaim {name} (StorageClass {class})"),
         )
-        .summary(format!("No volume is made for the claim until the class exists.{hint}{}", claim.impact()))
-        .cause(class)
-        .evidence(class_field(claim))
-        .evidence(failed(facts, claim).map(|event| draft::event(&event)))
-        .evidence([absent(
-            reference("storage.k8s.io/v1", "StorageClass", "", class),
-            format!("there is no StorageClass {class}"),
-        )])
-        .remedy(recreate(
-            claim,
-            "Make the claim again with a class that exists (a claim's class cannot be changed)",
-        ))
-}
-
-fn class_field(claim: &Claim<'_, '_>) -> Option<crate::diagnosis::report::Evidence> {
-    let beta = "/metadata/annotations/volume.beta.kubernetes.io~1storage-class";
-    draft::field(claim.object, beta).or_else(|| draft::field(claim.object, "/spec/storageClassName"))
-}
-
-fn recreate(claim: &Claim<'_, '_>, summary: &str) -> Remediation {
-    let object = claim.object.reference();
-    let (namespace, name) = (in_namespace(&object), sh(&object.name));
-    change(
-        summary,
-        format!("kubectl get storageclass; kubectl {namespace}describe pvc {name}"),
-        format!(
-            "kubectl {namespace}get pvc {name} -o yaml > claim.yaml && kubectl {namespace}delete pvc {name} && kubectl {namespace}create -f claim.yaml # after correcting claim.yaml; it holds no data yet"
-        ),
-        format!("kubectl {namespace}delete pvc {name} && kubectl {namespace}create -f claim.yaml"),
-        format!("kubectl {namespace}get pvc {name}"),
-        Risk::Low,
-    )
-}
-
-fn no_default(facts: &Facts<'_>, claim: &Claim<'_, '_>) -> Draft {
-    let name = claim.object.name();
-    let is_default = |class: &&Object<'_>| class.annotation(DEFAULT_CLASS) == Some("true");
-    let default = facts.all("StorageClass").iter().find(is_default);
-    let classes: Vec<&str> = facts.all("StorageClass").iter().map(|class| class.name()).collect();
-    let why = match default {
-        Some(class) => {
-            format!("There is a default now ({}), but there was none when the claim was made.", class.name())
-        }
-        None if classes.is_empty() => "The cluster has no StorageClass.".to_owned(),
-        None => format!(
-            "None of the classes is marked as default: {}. New EKS clusters have no default class.",
-            shorten(&classes.join(", "), 200)
-        ),
-    };
-    let draft = claim
-        .draft(
-            "no-default-storage-class",
-            format!("PersistentVolumeClaim {name} names no StorageClass, and there is no default"),
-        )
+        .confidence(Confidence::Possible)
         .summary(format!(
-            "{why} Without a class, a claim waits for a volume that was made by hand.{}",
+            "StorageClasses could not be read, so it is not known who should make it.{}",
             claim.impact()
         ))
-        .evidence([absent(claim.object.reference(), "the claim has no storageClassName")]);
-    let has_driver =
-        |class: &&Object<'_>| facts.get("CSIDriver", "", class.value().text("/provisioner")).is_some();
-    let usable = facts.all("StorageClass").iter().find(has_driver).map(|class| class.name());
-    let mark = usable.or(classes.first().copied()).map(|class| {
-        let class = sh(class);
-        change(
-            "Mark a class as the default (Kubernetes 1.28 and newer then give it to waiting claims)",
-            "kubectl get storageclass",
-            format!("kubectl annotate storageclass {class} {DEFAULT_CLASS}=true --overwrite"),
-            format!("kubectl annotate storageclass {class} {DEFAULT_CLASS}-"),
+        .cause(class)
+        .evidence(class_field(claim))
+        .remedy(advice(
+            "Look at the class and at the events of the claim",
+            format!(
+                "kubectl get storageclass {}; {}",
+                sh(class),
+                kubectl::describe(&claim.object.reference())
+            ),
             kubectl::get(&claim.object.reference(), ""),
-            Risk::Medium,
-        )
-    });
-    draft.remedy(recreate(claim, "Make the claim again with storageClassName")).remedies(mark)
+        ))
+}
+
+pub(super) fn class_field(claim: &Claim<'_, '_>) -> Option<crate::diagnosis::report::Evidence> {
+    let beta = "/metadata/annotations/volume.beta.kubernetes.io~1storage-class";
+    draft::field(claim.object, beta).or_else(|| draft::field(claim.object, "/spec/storageClassName"))
 }
 
 /// The class exists and volumes are made for it.
@@ -155,6 +101,15 @@ fn made<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>, class: Object<'a>) -> Opti
         Some(event) => failing(claim, class.name(), Some(class), &event),
         None => unanswered(facts, claim, class, provisioner),
     })
+}
+
+/// Some drivers take minutes, and say that they have begun.
+pub(super) fn is_at_work<'a>(facts: &Facts<'a>, claim: &Claim<'_, 'a>) -> bool {
+    if failed(facts, claim).is_some() {
+        return false;
+    }
+    let begun = facts.events(claim.object).find(|event| event.reason == "Provisioning");
+    begun.and_then(|event| event.last).is_some_and(|time| facts.seconds_since(time) < AT_WORK)
 }
 
 /// Why a provisioner fails, as its message says it.
@@ -247,9 +202,13 @@ fn failing(claim: &Claim<'_, '_>, class: &str, object: Option<Object<'_>>, event
         ));
     }
     match failure {
-        Failure::AccessMode => draft.evidence(draft::field(claim.object, "/spec/accessModes")).remedy(
-            recreate(claim, "Make the claim again with ReadWriteOnce, or with a class that shares volumes"),
-        ),
+        Failure::AccessMode => {
+            draft.evidence(draft::field(claim.object, "/spec/accessModes")).remedy(classes::recreate(
+                claim,
+                "Make the claim again with ReadWriteOnce, or with a class that shares volumes",
+                r#".spec.accessModes = ["ReadWriteOnce"]"#,
+            ))
+        }
         _ => draft.remedy(advice(
             format!(
                 "Remove the reason that the provisioner of class {class} gives; it tries again by itself"

@@ -69,7 +69,7 @@ fn a_class_that_does_not_exist_names_the_nearest() {
     assert_eq!(symptoms(&report), ["pod-waits-for-claim Deployment/db"]);
     let found = &report.findings[0];
     assert!(
-        found.severity == Severity::Critical && found.summary.contains("gp3 may be meant"),
+        found.severity == Severity::Critical && found.summary.contains("a class gp3, which may be meant"),
         "{}",
         found.summary
     );
@@ -101,6 +101,19 @@ fn a_claim_without_class_needs_a_default() {
 fn waiting_for_the_first_consumer_is_normal() {
     let lazy = class("gp3", "ebs.csi.aws.com", json!({ "volumeBindingMode": "WaitForFirstConsumer" }));
     assert!(diagnosed(vec![lazy, claim(json!("gp3"), json!({}))]).findings.is_empty());
+}
+
+#[test]
+fn a_driver_that_has_begun_is_given_its_time() {
+    let event = warning(
+        "PersistentVolumeClaim",
+        "data",
+        "Provisioning",
+        "External provisioner is provisioning volume for claim \"shop/data\"",
+    );
+    let report =
+        diagnosed(vec![class("fsx", "fsx.csi.aws.com", json!({})), claim(json!("fsx"), json!({})), event]);
+    assert!(report.findings.is_empty(), "{:#?}", report.findings);
 }
 
 #[test]

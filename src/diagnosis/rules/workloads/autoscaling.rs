@@ -7,8 +7,9 @@ use serde_json::Value;
 use crate::diagnosis::draft::{self, Draft, absent, advice, change, in_namespace, kubectl_name, sh, shorten};
 use crate::diagnosis::facts::{Facts, Key, Object, Read, Workload, nearest, reference};
 use crate::diagnosis::report::{Confidence, Evidence, ObjectRef, Remediation, Risk, Severity};
+use crate::diagnosis::rules::kubectl;
+use crate::diagnosis::rules::links::Broken;
 use crate::diagnosis::rules::services::Backing;
-use crate::diagnosis::rules::{kubectl, links};
 
 /// An autoscaler needs this long, in seconds, until its first metrics are there.
 const GRACE: i64 = 180;
@@ -16,6 +17,7 @@ const GRACE: i64 = 180;
 const OLD_CONDITIONS: &str = "autoscaling.alpha.kubernetes.io/conditions";
 
 pub(in crate::diagnosis::rules) fn check(facts: &Facts<'_>, drafts: &mut Vec<Draft>) {
+    let broken = Broken::by(drafts);
     let apis: Vec<Draft> =
         facts.all("APIService").iter().filter_map(|api| unavailable(facts, *api)).collect();
     drafts.extend(apis);
@@ -26,7 +28,7 @@ pub(in crate::diagnosis::rules) fn check(facts: &Facts<'_>, drafts: &mut Vec<Dra
             Trouble::NoApi(group) if !has_api(facts, group) => {
                 deprived.entry(group).or_default().push(*scaler)
             }
-            trouble => drafts.extend(draft(facts, *scaler, trouble, drafts)),
+            trouble => drafts.extend(draft(facts, *scaler, trouble, &broken)),
         }
     }
     drafts.extend(deprived.into_iter().map(|(group, scalers)| api_missing(group, &scalers)));
@@ -138,6 +140,7 @@ fn failing(facts: &Facts<'_>, scaler: Object<'_>) -> Option<Value> {
         is_about_scaling
             && condition["status"] == "False"
             && condition["reason"] != "ScalingDisabled"
+            && !condition.text("/reason").starts_with("Backoff")
             && is_lasting
     })
 }
@@ -161,12 +164,12 @@ fn has_api(facts: &Facts<'_>, group: &str) -> bool {
         || facts.all("APIService").iter().any(|api| api.value().text("/spec/group") == group)
 }
 
-fn draft(facts: &Facts<'_>, scaler: Object<'_>, trouble: Trouble, drafts: &[Draft]) -> Option<Draft> {
+fn draft(facts: &Facts<'_>, scaler: Object<'_>, trouble: Trouble, broken: &Broken) -> Option<Draft> {
     match trouble {
         Trouble::TargetMissing => target_missing(facts, scaler),
         Trouble::NoRequest(resource) => Some(no_request(facts, scaler, &resource)),
         Trouble::NoApi(group) => Some(no_api(facts, scaler, group)),
-        Trouble::NoMetrics => no_metrics(facts, scaler, drafts),
+        Trouble::NoMetrics => no_metrics(facts, scaler, broken),
         Trouble::Other => Some(other(facts, scaler)),
     }
 }
@@ -312,12 +315,12 @@ fn api_missing(group: &'static str, scalers: &[Object<'_>]) -> Draft {
 }
 
 /// Pods that are not ready give no metrics: a symptom, where that is known.
-fn no_metrics(facts: &Facts<'_>, scaler: Object<'_>, drafts: &[Draft]) -> Option<Draft> {
+fn no_metrics(facts: &Facts<'_>, scaler: Object<'_>, broken: &Broken) -> Option<Draft> {
     let workload = target(facts, scaler);
     let key = workload.key();
     let pods = facts.pods_of(&key).map(|pod| pod.object.key());
     let causes: Vec<Key> = pods.chain([key.clone()]).collect();
-    links::is_broken(drafts, &causes).then(|| {
+    broken.has_any(&causes).then(|| {
         base(facts, scaler, "autoscaler-no-metrics", scaler.reference(), "its pods give no metrics")
             .summary("Pods that are not ready are not counted. It scales again once they are.")
             .explained_by(causes)

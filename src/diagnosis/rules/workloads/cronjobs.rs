@@ -3,7 +3,8 @@
 use crate::diagnosis::draft::{self, Draft, change, in_namespace, kubectl_name, sh};
 use crate::diagnosis::facts::{Facts, Key, KubeEvent, Object, Read};
 use crate::diagnosis::report::{Remediation, Risk, Severity};
-use crate::diagnosis::rules::{kubectl, links};
+use crate::diagnosis::rules::kubectl;
+use crate::diagnosis::rules::links::Broken;
 
 /// What the controller says when it does not start a Job, and what that means.
 const COMPLAINTS: &[(&str, &str)] = &[
@@ -15,11 +16,12 @@ const COMPLAINTS: &[(&str, &str)] = &[
 ];
 
 pub(in crate::diagnosis::rules) fn check(facts: &Facts<'_>, drafts: &mut Vec<Draft>) {
+    let broken = Broken::by(drafts);
     for cron_job in facts.all("CronJob").iter().filter(|cron_job| !cron_job.is_terminating()) {
         let found = suspended(*cron_job)
             .or_else(|| never(*cron_job))
             .or_else(|| complaint(facts, *cron_job))
-            .or_else(|| blocked(facts, *cron_job, drafts));
+            .or_else(|| blocked(facts, *cron_job, &broken));
         drafts.extend(found);
     }
 }
@@ -121,10 +123,10 @@ fn complaint(facts: &Facts<'_>, cron_job: Object<'_>) -> Option<Draft> {
 }
 
 /// The run before does not end, and the next one may not start beside it.
-fn blocked(facts: &Facts<'_>, cron_job: Object<'_>, drafts: &[Draft]) -> Option<Draft> {
+fn blocked(facts: &Facts<'_>, cron_job: Object<'_>, broken: &Broken) -> Option<Draft> {
     let value = cron_job.value();
     let active = value.list("/status/active").first()?;
-    let is_broken = links::is_broken(drafts, &[cron_job.key()]);
+    let is_broken = broken.has(&cron_job.key());
     let skipped = facts.events(cron_job).find(|event| event.reason == "JobAlreadyActive");
     if value.text("/spec/concurrencyPolicy") != "Forbid" || !is_broken || skipped.is_none() {
         return None;

@@ -30,18 +30,32 @@ pub(in crate::diagnosis::rules) fn check(facts: &Facts<'_>, drafts: &mut Vec<Dra
 
 /// True for the newest failed pod of a Job that fails now: it tells why, although it is over.
 pub(in crate::diagnosis::rules) fn is_telling(facts: &Facts<'_>, pod: &Pod<'_>) -> bool {
-    let Some(job) = job_of(facts, pod).filter(|_| pod.phase() == "Failed") else { return false };
-    let siblings = facts.children(job).iter().filter(|child| child.kind() == "Pod");
-    let newest = siblings.max_by_key(|sibling| (sibling.created(), sibling.name()));
-    let is_newest = newest.is_some_and(|newest| newest.name() == pod.object.name());
-    let failures = job.value().int("/status/failed").unwrap_or(0);
+    let owner = pod.object.controller().filter(|owner| owner["kind"] == "Job" && pod.phase() == "Failed");
+    let Some(owner) = owner else { return false };
+    let is_sibling =
+        |other: &&Pod<'_>| other.object.controller().is_some_and(|other| other["uid"] == owner["uid"]);
+    let is_wanted = match job_of(facts, pod) {
+        Some(job) => is_failing(facts, job),
+        // Whether the Job has succeeded since is not known; a pod that failed lately is worth a look.
+        None => !facts.was_read("Job") && is_recent(facts, pod.object.created()),
+    };
+    let siblings = || facts.pods_in(pod.object.namespace()).filter(is_sibling);
+    let newest = || siblings().max_by_key(|sibling| (sibling.object.created(), sibling.object.name()));
+    is_wanted && newest().is_some_and(|newest| newest.object.name() == pod.object.name())
+}
+
+fn is_recent(facts: &Facts<'_>, time: Option<jiff::Timestamp>) -> bool {
+    time.is_none_or(|time| facts.seconds_since(time) <= RECENT)
+}
+
+/// It has failed, or has tried in vain for often enough.
+fn is_failing(facts: &Facts<'_>, job: Object<'_>) -> bool {
+    let count = |field: &str| job.value().int(&format!("/status/{field}")).unwrap_or(0);
     match failure(job) {
-        Some(condition) => is_current(facts, job, condition) && is_newest,
+        Some(condition) => is_current(facts, job, condition),
         None => {
-            !is_complete(job)
-                && job.value().int("/status/succeeded").unwrap_or(0) == 0
-                && is_newest
-                && (failures >= MANY_FAILURES || job.value().int("/status/active").unwrap_or(0) == 0)
+            let has_tried = count("failed") >= MANY_FAILURES || count("active") == 0;
+            !is_complete(job) && count("succeeded") == 0 && has_tried
         }
     }
 }
@@ -69,7 +83,9 @@ fn failure(job: Object<'_>) -> Option<&Value> {
 /// The failure is not long past, and nothing of the same kind has succeeded since.
 fn is_current(facts: &Facts<'_>, job: Object<'_>, condition: &Value) -> bool {
     let when = condition.time("/lastTransitionTime").or(job.created());
-    let is_recent = when.is_none_or(|time| facts.seconds_since(time) <= RECENT);
+    if !is_recent(facts, when) {
+        return false;
+    }
     let others = facts.all_in("Job", job.namespace()).filter(|other| other.name() != job.name());
     let mut repeats = others.filter(|other| is_repeat(*other, job));
     let is_over = repeats.any(|other| {
@@ -77,7 +93,7 @@ fn is_current(facts: &Facts<'_>, job: Object<'_>, condition: &Value) -> bool {
         let is_newer = other.created() > job.created();
         is_newer && (is_complete(other) || (failure(other).is_some() && job.controller().is_some()))
     });
-    is_recent && !is_over
+    !is_over
 }
 
 /// Another run of the same: by the same CronJob, or with the same programs.

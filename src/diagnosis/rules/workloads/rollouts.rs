@@ -7,18 +7,20 @@ use serde_json::Value;
 use crate::diagnosis::draft::{self, Draft, change, in_namespace, kubectl_name, sh, shorten};
 use crate::diagnosis::facts::{Facts, Key, Object, Pod, Read, Workload};
 use crate::diagnosis::report::{Confidence, Evidence, Remediation, Risk, Severity};
-use crate::diagnosis::rules::{kubectl, links};
+use crate::diagnosis::rules::kubectl;
+use crate::diagnosis::rules::links::Broken;
 
 /// Pods that are not ready for this long, in seconds, are not on their way any more.
 const GRACE: i64 = 600;
 
 pub(in crate::diagnosis::rules) fn check(facts: &Facts<'_>, drafts: &mut Vec<Draft>) {
+    let broken = Broken::by(drafts);
     for object in ["Deployment", "StatefulSet", "DaemonSet"].iter().flat_map(|kind| facts.all(kind)) {
         let workload = Workload::of(*object);
         drafts.extend(paused(facts, &workload));
         update_blocked(facts, &workload, drafts);
         drafts.extend(on_delete(&workload));
-        drafts.extend(stalled(facts, &workload, drafts));
+        drafts.extend(stalled(facts, &workload, &broken));
     }
 }
 
@@ -122,7 +124,8 @@ fn blocked(workload: &Workload<'_>, object: Object<'_>, pod: &Pod<'_>) -> Draft 
 
 /// Changes that only reach pods that somebody deletes.
 fn on_delete(workload: &Workload<'_>) -> Option<Draft> {
-    let object = workload.object?;
+    // An operator that owns it deletes the pods itself.
+    let object = workload.object.filter(|object| object.controller().is_none())?;
     let value = object.value();
     let waits = match workload.kind() {
         "StatefulSet" => value.text("/status/updateRevision") != value.text("/status/currentRevision"),
@@ -152,12 +155,12 @@ fn on_delete(workload: &Workload<'_>) -> Option<Draft> {
 }
 
 /// Fewer pods are available than wanted, for long, and nothing else says why.
-fn stalled(facts: &Facts<'_>, workload: &Workload<'_>, drafts: &[Draft]) -> Option<Draft> {
+fn stalled(facts: &Facts<'_>, workload: &Workload<'_>, broken: &Broken) -> Option<Draft> {
     let object = workload.object.filter(|object| !object.is_terminating())?;
     let key = workload.key();
     let pods: Vec<&Pod<'_>> = facts.pods_of(&key).filter(|pod| !pod.is_done()).collect();
     let keys: Vec<Key> = pods.iter().map(|pod| pod.object.key()).chain([key]).collect();
-    if !is_stalled(facts, workload, object, &pods) || links::is_broken(drafts, &keys) {
+    if !is_stalled(facts, workload, object, &pods) || broken.has_any(&keys) {
         return None;
     }
     let wanted = workload.desired().unwrap_or(0);
@@ -201,14 +204,13 @@ fn is_stalled(facts: &Facts<'_>, workload: &Workload<'_>, object: Object<'_>, po
     }
     let is_old = |time: Option<jiff::Timestamp>| time.is_some_and(|time| facts.seconds_since(time) > GRACE);
     let since = |condition: Option<&Value>| condition.and_then(|found| found.time("/lastTransitionTime"));
-    let long_unready = |pod: &&Pod<'_>| {
-        !pod.is_ready()
-            && !pod.object.is_terminating()
-            && is_old(since(pod.object.condition("Ready")).or(pod.object.created()))
+    let is_long_unready = |pod: &&Pod<'_>| {
+        let time = since(pod.object.condition("Ready")).or(pod.object.created());
+        !pod.is_ready() && !pod.object.is_terminating() && is_old(time)
     };
-    let is_missing = i64::try_from(pods.len()).unwrap_or(i64::MAX) < wanted && is_old(object.created());
-    available < wanted
-        && (pods.iter().any(long_unready) || (is_missing && pods.iter().all(|pod| pod.is_ready())))
+    // Pods that do not exist have no age; a Deployment says since when it lacks them.
+    let is_unavailable = object.condition("Available").filter(|condition| condition["status"] == "False");
+    available < wanted && (pods.iter().any(is_long_unready) || is_old(since(is_unavailable)))
 }
 
 /// What keeps a pod from being ready, as far as its own status tells.

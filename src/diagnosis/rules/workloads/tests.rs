@@ -39,6 +39,41 @@ fn a_rollout_within_its_deadline_is_no_finding() {
 }
 
 #[test]
+fn a_pod_that_is_about_to_be_made_is_no_stalled_rollout() {
+    let mut objects = healthy_deployment("web", json!({}));
+    objects[0]["spec"]["replicas"] = json!(2);
+    objects[0]["metadata"]["creationTimestamp"] = json!(LONG_AGO);
+    assert_eq!(diagnosed(objects).findings, []);
+}
+
+#[test]
+fn a_deployment_that_lacks_its_pods_for_long_is_stalled() {
+    let mut objects = unready(json!({ "status": "True", "reason": "ReplicaSetUpdated" }));
+    objects.pop();
+    let unavailable = json!({ "type": "Available", "status": "False", "lastTransitionTime": LONG_AGO });
+    objects[0]["status"]["conditions"].as_array_mut().unwrap().push(unavailable);
+    assert_eq!(roots(&diagnosed(objects)), ["rollout-stalled Deployment/web"]);
+}
+
+#[rstest]
+#[case::by_hand(json!({}), true)]
+#[case::by_an_operator(json!([{ "kind": "Prometheus", "name": "web", "uid": "p", "controller": true }]), false)]
+fn changes_that_wait_for_a_deletion_are_worth_knowing(#[case] owners: Value, #[case] told: bool) {
+    let spec = json!({ "replicas": 0, "updateStrategy": { "type": "OnDelete" } });
+    let status = json!({ "currentRevision": "web-1", "updateRevision": "web-2" });
+    let metadata = json!({ "ownerReferences": owners });
+    let set = object(
+        "apps/v1",
+        "StatefulSet",
+        "web",
+        json!({ "metadata": metadata, "spec": spec, "status": status }),
+    );
+    let report = diagnosed(vec![set]);
+    assert_eq!(roots(&report) == ["update-on-delete StatefulSet/web"], told);
+    assert!(report.findings.iter().all(|finding| finding.severity == Severity::Info));
+}
+
+#[test]
 fn a_rollout_whose_pods_say_why_is_told_once() {
     let waiting = json!({ "reason": "ErrImagePull", "message": "not found" });
     let mut objects = unready(deadline_exceeded());
@@ -147,6 +182,15 @@ fn what_its_last_pod_said_explains_a_failed_job() {
         diagnosed_with_log(objects, "seed-1", "main", "ERROR connect to db:5432: connection refused");
     assert_eq!(roots(&report), ["app-dependency-unavailable Job/seed"]);
     assert_eq!(symptoms(&report), ["job-failed Job/seed"]);
+}
+
+#[test]
+fn a_failed_pod_speaks_for_a_job_that_was_not_read() {
+    let mut snapshot = crate::diagnosis::testing::snapshot(vec![failed_pod("seed-1", "seed", json!({}))]);
+    snapshot.coverage.read.retain(|plural| plural != "jobs");
+    let report = crate::diagnosis::diagnose(&snapshot, &crate::diagnosis::report::Scope::default());
+    assert_eq!(roots(&report), ["app-crash Job/seed"]);
+    assert_eq!(diagnosed(vec![failed_pod("seed-1", "seed", json!({}))]).findings, []);
 }
 
 #[test]
@@ -357,6 +401,7 @@ fn an_aggregated_api_has_to_be_available(#[case] status: &str, #[case] reason: &
 }
 
 #[rstest]
+#[case::backing_off(json!({ "type": "AbleToScale", "reason": "BackoffDownscale", "message": "the time since the previous scale is still within the downscale forbidden window" }))]
 #[case::disabled(json!({ "reason": "ScalingDisabled", "message": "scaling is disabled since the replica count of the target is zero" }))]
 #[case::new(json!({ "reason": "FailedGetResourceMetric", "message": NO_API, "lastTransitionTime": "2026-01-01T11:59:00Z" }))]
 #[case::young_pods(json!({ "reason": "FailedGetResourceMetric", "message": "failed to get cpu utilization: did not receive metrics for any ready pods" }))]
