@@ -16,5 +16,6 @@ for number in $(seq "$kills"); do
   start_server
 done
 wait "$load"
+grep "took up" "$work/serve.log"
 memory after
 python3 "$here/check_store.py" "$work/data/tasks.db" "$tasks"

@@ -16,7 +16,6 @@ start_server() { # sets $server and $url; a later start takes the same port and 
   done
   [ -n "$url" ] || { cat "$work/serve.log" >&2; exit 1; }
   port=${url##*:}
-  grep 'took up' "$work/serve.log" || true
 }
 
 memory() {

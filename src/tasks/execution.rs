@@ -9,7 +9,7 @@ use futures::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::a2a::types::{Message, Task, TaskState, Timestamp};
+use crate::a2a::types::{Message, TaskState, Timestamp};
 
 use super::event::{LogEntry, StoredEntry, TaskEvent};
 use super::executor::ExecutionRequest;
@@ -136,13 +136,12 @@ impl Execution {
         }
     }
 
-    /// Stores events, then announces them. An illegal one fails the task.
+    /// Stores events, then announces them. An illegal one fails the task. Where the store fails, this execution is over.
     async fn commit(&mut self, events: Vec<TaskEvent>, news: &watch::Sender<u64>) -> Result<(), Left> {
-        let (entries, task) = self.entries(events);
+        let entries = self.advance(events);
         let (id, after) = (self.stored.task.id.clone(), self.stored.sequence);
-        self.inner.store.append(&id, after, &entries, &task).await.map_err(Left::Store)?;
+        self.inner.store.append(&id, after, &entries, &self.stored.task).await.map_err(Left::Store)?;
         self.stored.sequence += entries.len() as u64;
-        self.stored.task = task;
         if is_settled(self.stored.task.status.state) {
             self.inner.release(&id, self.ticket);
         }
@@ -150,24 +149,24 @@ impl Execution {
         Ok(())
     }
 
-    /// Events as the entries that follow, up to one after which the task is not worked on; and the task after them.
-    fn entries(&self, events: Vec<TaskEvent>) -> (Vec<StoredEntry>, Task) {
+    /// Events as the entries that follow, up to one after which the task is not worked on; the task moves on with them.
+    fn advance(&mut self, events: Vec<TaskEvent>) -> Vec<StoredEntry> {
         let mut entries = Vec::with_capacity(events.len());
-        let mut task = self.stored.task.clone();
         for event in events {
-            if is_settled(task.status.state) {
+            if is_settled(self.stored.task.status.state) {
                 break;
             }
-            let before = task.clone();
             let mut entry = self.entry(entries.len(), event);
-            task = state::apply(Some(task), &entry).unwrap_or_else(|illegal| {
-                tracing::error!(task.id = %before.id, %illegal, "bug: the executor sent an illegal event");
+            if let Err(illegal) = state::advance(&mut self.stored.task, &entry) {
+                tracing::error!(task.id = %self.stored.task.id, %illegal, "bug: the executor sent an illegal event");
                 entry = self.entry(entries.len(), failed("the agent stopped because of an internal error"));
-                state::apply(Some(before.clone()), &entry).unwrap_or(before)
-            });
+                if state::advance(&mut self.stored.task, &entry).is_err() {
+                    break;
+                }
+            }
             entries.push(entry);
         }
-        (entries, task)
+        entries
     }
 
     fn entry(&self, offset: usize, event: TaskEvent) -> StoredEntry {

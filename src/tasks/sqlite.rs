@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::a2a::types::{Task, TaskId};
 
-use super::event::{LogEntry, Owner, StoredEntry, TaskEvent};
+use super::event::{Owner, StoredEntry};
 use super::state;
 use super::store::{Created, IdempotencyKey, StoredTask, TaskStore, TaskStoreError};
 use super::subscription::is_settled;
@@ -150,12 +150,10 @@ fn state_name(task: &Task) -> Result<String, TaskStoreError> {
     Ok(name.as_str().unwrap_or_default().to_owned())
 }
 
-/// Chunks come often and snapshots grow with them, so not every chunk rewrites the snapshot.
-fn wants_snapshot(entries: &[StoredEntry]) -> bool {
-    entries.iter().any(|stored| {
-        let chunk = matches!(&stored.entry, LogEntry::Update(TaskEvent::Artifact { append: true, .. }));
-        !chunk || stored.sequence.is_multiple_of(SNAPSHOT_EVERY)
-    })
+/// Entries come often and snapshots grow with them, so not every entry rewrites the snapshot.
+fn wants_snapshot(after: u64, entries: &[StoredEntry], task: &Task) -> bool {
+    let last = entries.last().map_or(after, |stored| stored.sequence);
+    is_settled(task.status.state) || after / SNAPSHOT_EVERY != last / SNAPSHOT_EVERY
 }
 
 #[async_trait]
@@ -188,7 +186,7 @@ impl TaskStore for SqliteTaskStore {
         entries: &[StoredEntry],
         task: &Task,
     ) -> Result<(), TaskStoreError> {
-        let snapshot = wants_snapshot(entries).then(|| serde_json::to_string(task)).transpose();
+        let snapshot = wants_snapshot(after, entries, task).then(|| serde_json::to_string(task)).transpose();
         let kind = WriteKind::Append {
             id: id.clone(),
             after,

@@ -30,51 +30,60 @@ pub enum IllegalEvent {
 pub fn apply(task: Option<Task>, stored: &StoredEntry) -> Result<Task, IllegalEvent> {
     match (task, &stored.entry) {
         (None, LogEntry::Created(task)) => Ok(task.clone()),
-        (Some(_), LogEntry::Created(_)) => Err(IllegalEvent::AlreadyCreated),
         (None, LogEntry::Received(_) | LogEntry::Update(_)) => Err(IllegalEvent::NotCreated),
-        (Some(task), _) if task.status.state.is_terminal() => Err(IllegalEvent::Terminal),
-        (Some(task), LogEntry::Received(message)) => receive(task, message, stored.at),
-        (Some(task), LogEntry::Update(TaskEvent::Status { state, message, metadata: _ })) => {
-            Ok(set_status(task, *state, message.clone(), stored.at))
+        (Some(mut task), _) => advance(&mut task, stored).map(|()| task),
+    }
+}
+
+/// Makes of a task what it is after `stored`; leaves it as it is where that is illegal.
+pub(super) fn advance(task: &mut Task, stored: &StoredEntry) -> Result<(), IllegalEvent> {
+    match &stored.entry {
+        LogEntry::Created(_) => Err(IllegalEvent::AlreadyCreated),
+        LogEntry::Received(_) | LogEntry::Update(_) if task.status.state.is_terminal() => {
+            Err(IllegalEvent::Terminal)
         }
-        (Some(task), LogEntry::Update(TaskEvent::Artifact { artifact, append: false, last_chunk: _ })) => {
-            Ok(put_artifact(task, artifact))
+        LogEntry::Received(message) => receive(task, message, stored.at),
+        LogEntry::Update(TaskEvent::Status { state, message, metadata: _ }) => {
+            set_status(task, *state, message.clone(), stored.at);
+            Ok(())
         }
-        (Some(task), LogEntry::Update(TaskEvent::Artifact { artifact, append: true, last_chunk: _ })) => {
+        LogEntry::Update(TaskEvent::Artifact { artifact, append: false, last_chunk: _ }) => {
+            put_artifact(task, artifact);
+            Ok(())
+        }
+        LogEntry::Update(TaskEvent::Artifact { artifact, append: true, last_chunk: _ }) => {
             append_artifact(task, artifact)
         }
     }
 }
 
-fn receive(mut task: Task, message: &Message, at: Timestamp) -> Result<Task, IllegalEvent> {
+fn receive(task: &mut Task, message: &Message, at: Timestamp) -> Result<(), IllegalEvent> {
     if !task.status.state.is_interrupted() {
         return Err(IllegalEvent::NotWaiting);
     }
     task.history.extend(task.status.message.take());
     task.history.push(message.clone());
     task.status = TaskStatus { state: TaskState::Submitted, message: None, timestamp: at };
-    Ok(task)
+    Ok(())
 }
 
-fn set_status(mut task: Task, state: TaskState, message: Option<Message>, at: Timestamp) -> Task {
+fn set_status(task: &mut Task, state: TaskState, message: Option<Message>, at: Timestamp) {
     let message = message.map(|message| Message {
         task_id: Some(task.id.clone()),
         context_id: Some(task.context_id.clone()),
         ..message
     });
     task.status = TaskStatus { state, message, timestamp: at };
-    task
 }
 
-fn put_artifact(mut task: Task, artifact: &Artifact) -> Task {
+fn put_artifact(task: &mut Task, artifact: &Artifact) {
     match task.artifacts.iter_mut().find(|known| known.artifact_id == artifact.artifact_id) {
         Some(known) => *known = artifact.clone(),
         None => task.artifacts.push(artifact.clone()),
     }
-    task
 }
 
-fn append_artifact(mut task: Task, chunk: &Artifact) -> Result<Task, IllegalEvent> {
+fn append_artifact(task: &mut Task, chunk: &Artifact) -> Result<(), IllegalEvent> {
     let known = task.artifacts.iter_mut().find(|known| known.artifact_id == chunk.artifact_id);
     let known = known.ok_or_else(|| IllegalEvent::UnknownArtifact(chunk.artifact_id.clone()))?;
     for part in &chunk.parts {
@@ -83,7 +92,7 @@ fn append_artifact(mut task: Task, chunk: &Artifact) -> Result<Task, IllegalEven
     if let Some(metadata) = &chunk.metadata {
         known.metadata.get_or_insert_with(Metadata::new).extend(metadata.clone());
     }
-    Ok(task)
+    Ok(())
 }
 
 /// Text that continues text becomes one part, so that who polls reads what who streams has read.
