@@ -11,7 +11,7 @@ use super::errors::{A2aError, internal};
 use super::request::{Dialect, Envelope, HistoryLength, SendMessageRequest, TaskRequest};
 use super::types::Task;
 use super::v03;
-use crate::tasks::{NewMessage, Owner, StartError, Subscription, TaskRunner};
+use crate::tasks::{NewMessage, Owner, RequestOptions, StartError, Subscription, TaskRunner};
 
 /// Methods whose answer is a stream; [`super::sse`] serves them.
 pub(super) const STREAMING: [(&str, Dialect); 4] = [
@@ -191,6 +191,7 @@ pub(super) async fn start(
         message: request.message,
         metadata: request.metadata,
         idempotency_key: caller.idempotency_key,
+        options: RequestOptions::default(),
     };
     runner.start(&caller.owner, new).await.map_err(|error| match (dialect, error) {
         (Dialect::V03, error @ StartError::TaskTerminal { .. }) => {

@@ -24,11 +24,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::a2a::types::{ContextId, Message, Metadata, Role, Task, TaskId, TaskState, TaskStatus, Timestamp};
 
-use super::event::{LogEntry, Owner, StoredEntry};
+use super::event::{LogEntry, Owner, RequestOptions, StoredEntry};
 use super::execution::Execution;
 use super::executor::AgentExecutor;
 use super::state;
-use super::store::{Created, IdempotencyKey, StoredTask, TaskStore, TaskStoreError};
+use super::store::{
+    Created, IdempotencyKey, ListPosition, StoredTask, TaskFilter, TaskPage, TaskStore, TaskStoreError,
+};
 use super::subscription::{Subscription, entries_after};
 
 /// Upper bounds of a runner.
@@ -57,6 +59,8 @@ pub struct NewMessage {
     pub message: Message,
     /// Metadata for a new task.
     pub metadata: Option<Metadata>,
+    /// How the client asks.
+    pub options: RequestOptions,
     /// Makes a repeated request find the task of the first.
     pub idempotency_key: Option<String>,
 }
@@ -220,7 +224,8 @@ impl TaskRunner {
             .map(|key| IdempotencyKey { key: key.clone(), request: digest(&new) });
         let claim = self.claim(&task.id).map_err(|taken| taken.refuse(&task.id))?;
         let first = StoredEntry { sequence: 1, at, entry: LogEntry::Created(task.clone()) };
-        let created = self.inner.store.create(owner, &first, &task, key.as_ref()).await;
+        let stored = StoredTask::first(owner.clone(), task, new.options);
+        let created = self.inner.store.create(&stored, &first, key.as_ref()).await;
         if let Created::Existing { task_id, request } = created.map_err(StartError::Store)? {
             drop(claim);
             if key.is_some_and(|key| key.request != request) {
@@ -231,7 +236,6 @@ impl TaskRunner {
                 TaskError::Store(error) => StartError::Store(error),
             });
         }
-        let stored = StoredTask { owner: owner.clone(), task, sequence: 1, attempts: 0 };
         Ok(self.spawn(claim, stored, message))
     }
 
@@ -254,6 +258,7 @@ impl TaskRunner {
         let now = self.load(owner, id).await.map_err(StartError::Store)?.ok_or_else(not_found)?;
         let state = now.task.status.state;
         let message = Message { context_id: Some(now.task.context_id.clone()), ..new.message };
+        let now = StoredTask { options: new.options, ..now };
         match self.append(now, LogEntry::Received(message.clone())).await {
             Ok(stored) => Ok(self.spawn(claim, stored, message)),
             Err(AppendError::Illegal(state::IllegalEvent::Terminal)) => Err(ended(state)),
@@ -265,6 +270,17 @@ impl TaskRunner {
     /// The task as it is now.
     pub async fn get(&self, owner: &Owner, id: &TaskId) -> Result<Task, TaskError> {
         Ok(self.load_or_not_found(owner, id).await?.task)
+    }
+
+    /// Tasks of an owner, newest status first.
+    pub async fn list(
+        &self,
+        owner: &Owner,
+        filter: &TaskFilter,
+        position: Option<&ListPosition>,
+        limit: u32,
+    ) -> Result<TaskPage, TaskStoreError> {
+        self.inner.store.list(owner, filter, position, limit).await
     }
 
     /// Watches a task: after entry number `after` where that is given, else from now on.
@@ -385,12 +401,12 @@ impl TaskRunner {
     /// Appends one entry outside an execution; the caller holds the claim.
     async fn append(&self, stored: StoredTask, entry: LogEntry) -> Result<StoredTask, AppendError> {
         let next = StoredEntry { sequence: stored.sequence + 1, at: Timestamp::now(), entry };
-        let id = stored.task.id.clone();
+        let after = stored.sequence;
         let task = state::apply(Some(stored.task), &next).map_err(AppendError::Illegal)?;
-        let appended =
-            self.inner.store.append(&id, stored.sequence, std::slice::from_ref(&next), &task).await;
+        let stored = StoredTask { task, sequence: next.sequence, ..stored };
+        let appended = self.inner.store.append(after, std::slice::from_ref(&next), &stored).await;
         appended.map_err(AppendError::Store)?;
-        Ok(StoredTask { task, sequence: next.sequence, ..stored })
+        Ok(stored)
     }
 
     fn claim(&self, id: &TaskId) -> Result<Claim, Taken> {
