@@ -5,4 +5,4 @@ mod card;
 mod publish;
 
 pub use card::{CardError, load};
-pub use publish::PublishedCard;
+pub use publish::{DeclaredExtension, PublishedCard};

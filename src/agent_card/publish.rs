@@ -69,3 +69,25 @@ fn is_known(headers: &HeaderMap, etag: &str) -> bool {
         .map(str::trim)
         .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
+
+/// An extension that the card declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredExtension {
+    /// Its name.
+    pub uri: String,
+    /// Calls that do not ask for it are refused.
+    pub required: bool,
+}
+
+impl PublishedCard {
+    /// The extensions that the card declares.
+    pub fn extensions(&self) -> Vec<DeclaredExtension> {
+        let declared = self.v1["capabilities"]["extensions"].as_array().into_iter().flatten();
+        declared
+            .filter_map(|extension| {
+                let uri = extension["uri"].as_str()?.to_owned();
+                Some(DeclaredExtension { uri, required: extension["required"] == true })
+            })
+            .collect()
+    }
+}
