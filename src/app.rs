@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::a2a::{self, RequestLimits, Surface};
+use crate::a2a::{self, Push, PushSettings, RequestLimits, Surface};
 use crate::agent::{Agent, Budget};
 use crate::agent_card::{self, PublishedCard};
 use crate::auth::Authenticator;
@@ -29,6 +29,8 @@ use crate::tools::Registry;
 const TASK_GRACE: Duration = Duration::from_secs(5);
 /// How long clients may take to read what was sent to them before the server stopped.
 const CONNECTION_GRACE: Duration = Duration::from_secs(2);
+/// How long push notifications that are under way may take to arrive. They are sent again at the next start if they do not.
+const PUSH_GRACE: Duration = Duration::from_secs(2);
 
 /// Where tasks are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +56,8 @@ pub struct Settings {
     pub limits: RunnerLimits,
     /// Bounds of requests.
     pub requests: RequestLimits,
+    /// Push notifications.
+    pub push: PushSettings,
     /// Bounds of one task.
     pub budget: Budget,
 }
@@ -69,6 +73,8 @@ pub struct Reception {
     pub limits: RunnerLimits,
     /// Bounds of requests.
     pub requests: RequestLimits,
+    /// Push notifications.
+    pub push: PushSettings,
 }
 
 impl Reception {
@@ -79,6 +85,7 @@ impl Reception {
             authenticator: Authenticator::anonymous(),
             limits: RunnerLimits::default(),
             requests: RequestLimits::default(),
+            push: PushSettings::default(),
         }
     }
 }
@@ -86,6 +93,7 @@ impl Reception {
 /// One agent, ready to be served.
 pub struct App {
     runner: TaskRunner,
+    push: Push,
     router: Router,
     _scratch: Option<Scratch>,
 }
@@ -104,6 +112,7 @@ impl App {
             authenticator: settings.authenticator,
             limits: settings.limits,
             requests: settings.requests,
+            push: settings.push,
         };
         Ok(Self { _scratch: scratch, ..Self::assemble(store, executor, reception) })
     }
@@ -114,13 +123,15 @@ impl App {
         executor: Arc<dyn AgentExecutor>,
         reception: Reception,
     ) -> Self {
-        let Reception { card, authenticator, limits, requests } = reception;
-        let runner = TaskRunner::new(store, executor, limits);
-        let surface = Surface { runner: runner.clone(), card, authenticator, limits: requests };
+        let Reception { card, authenticator, limits, requests, push } = reception;
+        let runner = TaskRunner::new(Arc::clone(&store), executor, limits);
+        let push = Push::new(store, runner.clone(), push);
+        let surface =
+            Surface { runner: runner.clone(), push: push.clone(), card, authenticator, limits: requests };
         let router = a2a::router(surface)
             .layer(middleware::from_fn(refuse_foreign_pages))
             .layer(CatchPanicLayer::custom(|_| internal_error()));
-        Self { runner, router, _scratch: None }
+        Self { runner, push, router, _scratch: None }
     }
 
     /// Takes up unfinished tasks, then serves until `shutdown`; then lets running tasks end for a short while.
@@ -140,6 +151,10 @@ impl App {
                 "took up unfinished tasks"
             );
         }
+        let resumed = self.push.resume().await.context("push configurations cannot be read")?;
+        if resumed > 0 {
+            tracing::info!(resumed, "took up push notifications");
+        }
         let stopping = CancellationToken::new();
         let listener = listener.tap_io(|stream| {
             if let Err(error) = stream.set_nodelay(true) {
@@ -156,6 +171,7 @@ impl App {
         tracing::info!(active = self.runner.active(), "stopping");
         stopping.cancel();
         self.runner.shutdown(TASK_GRACE).await;
+        self.push.shutdown(PUSH_GRACE).await;
         if tokio::time::timeout(CONNECTION_GRACE, &mut server).await.is_err() {
             server.abort();
         }

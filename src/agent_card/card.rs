@@ -52,10 +52,8 @@ fn check(card: &Value) -> Result<(), CardError> {
     for member in ["defaultInputModes", "defaultOutputModes"] {
         texts(card, member)?;
     }
-    for claimed in ["pushNotifications", "extendedAgentCard"] {
-        if card["capabilities"][claimed] == true {
-            return Err(wrong(&format!("capabilities.{claimed}"), "claims what this server does not offer"));
-        }
+    if card["capabilities"]["extendedAgentCard"] == true {
+        return Err(wrong("capabilities.extendedAgentCard", "claims what this server does not offer"));
     }
     let skills = card["skills"].as_array().filter(|skills| !skills.is_empty());
     for (index, skill) in
@@ -106,7 +104,7 @@ mod tests {
     #[case::no_name("/name", Value::Null, "name")]
     #[case::no_skills("/skills", json!([]), "skills")]
     #[case::no_tags("/skills/0/tags", json!([]), "skills[0].tags")]
-    #[case::a_claim("/capabilities/pushNotifications", json!(true), "capabilities.pushNotifications")]
+    #[case::a_claim("/capabilities/extendedAgentCard", json!(true), "capabilities.extendedAgentCard")]
     fn a_wrong_member_is_named(#[case] pointer: &str, #[case] value: Value, #[case] named: &str) {
         let mut card = load(None).expect("it loads");
         *card.pointer_mut(pointer).expect("the member is there") = value;

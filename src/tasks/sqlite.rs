@@ -323,6 +323,10 @@ impl TaskStore for SqliteTaskStore {
         push::of_task(&self.readers, task_id).await
     }
 
+    async fn active_pushes(&self, owner: &Owner) -> Result<u64, TaskStoreError> {
+        push::active_of(&self.readers, owner).await
+    }
+
     async fn pushes_in_state(
         &self,
         state: PushState,

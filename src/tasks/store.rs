@@ -158,6 +158,9 @@ pub trait TaskStore: Send + Sync + 'static {
     /// The push configurations of a task, ordered by their ids.
     async fn pushes(&self, task_id: &TaskId) -> Result<Vec<StoredPush>, TaskStoreError>;
 
+    /// How many active push configurations an owner has.
+    async fn active_pushes(&self, owner: &Owner) -> Result<u64, TaskStoreError>;
+
     /// Up to `limit` push configurations in a state, ordered by task and id, after the given one.
     async fn pushes_in_state(
         &self,

@@ -154,6 +154,11 @@ pub(super) async fn of_task(
     rows.iter().map(stored_push).collect()
 }
 
+pub(super) async fn active_of(readers: &SqlitePool, owner: &Owner) -> Result<u64, TaskStoreError> {
+    let active = sqlx::query_scalar("SELECT COUNT(*) FROM push_configs WHERE owner = ? AND state = 'active'");
+    active.bind(&owner.0).fetch_one(readers).await.map(unsigned).map_err(unavailable)
+}
+
 /// Those of a state that come after the last one of the page before.
 pub(super) async fn in_state(
     readers: &SqlitePool,

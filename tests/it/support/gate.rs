@@ -107,6 +107,10 @@ impl TaskStore for GatedStore {
         self.inner.pushes(task_id).await
     }
 
+    async fn active_pushes(&self, owner: &Owner) -> Result<u64, TaskStoreError> {
+        self.inner.active_pushes(owner).await
+    }
+
     async fn pushes_in_state(
         &self,
         state: PushState,
