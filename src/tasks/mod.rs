@@ -20,7 +20,7 @@ pub use push::{
     Secret, StoredPush,
 };
 pub use runner::{NewMessage, Recovered, RunnerLimits, StartError, TaskError, TaskRunner};
-pub use sqlite::SqliteTaskStore;
+pub use sqlite::{SqliteTaskStore, TaskArchive, TaskSummary};
 pub use state::{IllegalEvent, apply};
 pub use store::{
     Created, IdempotencyKey, ListPosition, StoredTask, TaskFilter, TaskPage, TaskStore, TaskStoreError,

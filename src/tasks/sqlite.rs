@@ -4,6 +4,7 @@
 //! `synchronous = NORMAL`: a killed process loses nothing that was acknowledged; a power cut may lose the last commits,
 //! never the consistency of the file. A lock file keeps a second process from working on the same tasks.
 
+mod look;
 mod push;
 
 use std::fs::{File, TryLockError};
@@ -28,6 +29,8 @@ use super::store::{
 use super::subscription::is_settled;
 use push::PushWrite;
 
+pub use look::{TaskArchive, TaskSummary};
+
 /// Writes that may wait for the writer; further callers wait to hand theirs over.
 const QUEUE: usize = 1024;
 /// Connections that read.
@@ -44,7 +47,7 @@ const SNAPSHOT_EVERY: u64 = 64;
 pub struct SqliteTaskStore {
     writes: mpsc::Sender<Write>,
     readers: SqlitePool,
-    _lock: File,
+    _lock: Option<File>,
 }
 
 #[derive(Debug)]
@@ -108,7 +111,13 @@ impl SqliteTaskStore {
         let readers = readers.await.map_err(unavailable)?;
         let (writes, queue) = mpsc::channel(QUEUE);
         tokio::spawn(write_all(writer, queue));
-        Ok(Self { writes, readers, _lock: lock })
+        Ok(Self { writes, readers, _lock: Some(lock) })
+    }
+
+    /// A store that only reads: whatever would write fails.
+    fn reading(readers: SqlitePool) -> Self {
+        let (writes, _) = mpsc::channel(1);
+        Self { writes, readers, _lock: None }
     }
 
     async fn write(&self, kind: WriteKind) -> Result<Written, TaskStoreError> {

@@ -95,6 +95,11 @@ pub enum TaskStoreError {
     /// Another process works on it.
     #[error("{0} is in use by another drydock: stop that one, or choose another folder with --data")]
     InUse(String),
+    /// Another version of drydock wrote it.
+    #[error(
+        "{0} was written by another version of drydock; use that one, or start `drydock serve` on it once"
+    )]
+    OtherVersion(String),
     /// The store cannot be reached or does not work.
     #[error("the task store is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
