@@ -18,7 +18,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::a2a;
 use crate::agent::{Agent, Budget};
-use crate::agent_card::{self, PublishedCard};
+use crate::agent_card::{self, Publication, PublishedCard};
 use crate::cluster::Cluster;
 use crate::model::Runbook;
 use crate::tasks::{AgentExecutor, Recovered, RunnerLimits, SqliteTaskStore, TaskRunner, TaskStore};
@@ -127,7 +127,7 @@ impl App {
 }
 
 fn build_card(settings: &Settings) -> anyhow::Result<PublishedCard> {
-    Ok(PublishedCard::new(agent_card::load(settings.card.as_deref())?, &settings.url))
+    Ok(PublishedCard::new(agent_card::load(settings.card.as_deref())?, &Publication::at(&settings.url))?)
 }
 
 fn build_agent(cluster: Cluster, budget: Budget) -> Arc<dyn AgentExecutor> {

@@ -14,7 +14,7 @@ use super::errors::{A2aError, UNAVAILABLE};
 use super::methods::{Caller, Methods, STREAMING};
 use super::request::{Dialect, Envelope, dialect_of, read_envelope};
 use super::sse;
-use crate::agent_card::PublishedCard;
+use crate::agent_card::{Form, PublishedCard};
 use crate::tasks::{Owner, TaskRunner};
 
 /// Largest body of a request, in bytes.
@@ -55,11 +55,12 @@ async fn get_health() -> Response {
 
 async fn get_card(State(state): State<AppState>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
-    match requested_version(&parts).as_deref().map(|version| dialect_of(Some(version))) {
-        Some(Ok(Dialect::V1)) => state.card.respond(&state.card.v1, &parts.headers),
-        Some(Ok(Dialect::V03)) => state.card.respond(&state.card.v03, &parts.headers),
-        Some(Err(_)) | None => state.card.respond(&state.card.merged, &parts.headers),
-    }
+    let form = match requested_version(&parts).as_deref().map(|version| dialect_of(Some(version))) {
+        Some(Ok(Dialect::V1)) => Form::V1,
+        Some(Ok(Dialect::V03)) => Form::V03,
+        Some(Err(_)) | None => Form::Merged,
+    };
+    state.card.as_asked(&parts).respond(form, &parts.headers)
 }
 
 async fn post_rpc(State(state): State<AppState>, request: Request) -> Response {

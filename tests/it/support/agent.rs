@@ -3,7 +3,7 @@
 use std::future::ready;
 use std::sync::Arc;
 
-use drydock::agent_card::{self, PublishedCard};
+use drydock::agent_card::{self, Publication, PublishedCard};
 use drydock::app::App;
 use drydock::tasks::{AgentExecutor, RunnerLimits};
 use eventsource_stream::Eventsource;
@@ -65,8 +65,9 @@ impl TestAgent {
         let url = format!("http://{}/", listener.local_addr().expect("an address"));
         let card = PublishedCard::new(
             agent_card::load(None).expect("the card is right"),
-            public_url.unwrap_or(&url),
-        );
+            &Publication::at(public_url.unwrap_or(&url)),
+        )
+        .expect("the card is right");
         let store = Arc::new(store_in(folder.path()).await);
         let app = App::assemble(store, executor, card, limits);
         let stop = CancellationToken::new();
