@@ -18,7 +18,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::a2a::{self, RequestLimits, Surface};
 use crate::agent::{Agent, Budget};
-use crate::agent_card::{self, PublishedCard};
+use crate::agent_card::{self, Publication, PublishedCard};
 use crate::auth::Authenticator;
 use crate::cluster::Cluster;
 use crate::model::Runbook;
@@ -164,7 +164,9 @@ impl App {
 }
 
 fn build_card(settings: &Settings) -> anyhow::Result<PublishedCard> {
-    Ok(PublishedCard::new(agent_card::load(settings.card.as_deref())?, &settings.url))
+    let known = !settings.authenticator.is_anonymous();
+    let publication = Publication { rest: true, extended: known, ..Publication::at(&settings.url) };
+    Ok(PublishedCard::new(agent_card::load(settings.card.as_deref())?, &publication)?)
 }
 
 fn build_agent(cluster: Cluster, budget: Budget) -> Arc<dyn AgentExecutor> {
