@@ -1,5 +1,7 @@
 //! The composition root: the one place where stores, executors, models and clusters are put together.
 
+mod connections;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,14 +13,15 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use connections::ConnectionLimits;
+
 use crate::a2a::{self, Push, PushSettings, RequestLimits, Surface};
 use crate::agent::{Agent, Budget};
-use crate::agent_card::{self, PublishedCard};
+use crate::agent_card::{self, Publication, PublishedCard};
 use crate::auth::Authenticator;
 use crate::cluster::Cluster;
 use crate::model::Runbook;
@@ -75,6 +78,8 @@ pub struct Reception {
     pub requests: RequestLimits,
     /// Push notifications.
     pub push: PushSettings,
+    /// Bounds of connections.
+    pub connections: ConnectionLimits,
 }
 
 impl Reception {
@@ -86,6 +91,7 @@ impl Reception {
             limits: RunnerLimits::default(),
             requests: RequestLimits::default(),
             push: PushSettings::default(),
+            connections: ConnectionLimits::default(),
         }
     }
 }
@@ -95,6 +101,7 @@ pub struct App {
     runner: TaskRunner,
     push: Push,
     router: Router,
+    connections: ConnectionLimits,
     _scratch: Option<Scratch>,
 }
 
@@ -113,6 +120,7 @@ impl App {
             limits: settings.limits,
             requests: settings.requests,
             push: settings.push,
+            connections: ConnectionLimits::default(),
         };
         Ok(Self { _scratch: scratch, ..Self::assemble(store, executor, reception) })
     }
@@ -123,7 +131,7 @@ impl App {
         executor: Arc<dyn AgentExecutor>,
         reception: Reception,
     ) -> Self {
-        let Reception { card, authenticator, limits, requests, push } = reception;
+        let Reception { card, authenticator, limits, requests, connections, push } = reception;
         let runner = TaskRunner::new(Arc::clone(&store), executor, limits);
         let push = Push::new(store, runner.clone(), push);
         let surface =
@@ -131,7 +139,7 @@ impl App {
         let router = a2a::router(surface)
             .layer(middleware::from_fn(refuse_foreign_pages))
             .layer(CatchPanicLayer::custom(|_| internal_error()));
-        Self { runner, push, router, _scratch: None }
+        Self { runner, push, router, connections, _scratch: None }
     }
 
     /// Takes up unfinished tasks, then serves until `shutdown`; then lets running tasks end for a short while.
@@ -156,18 +164,13 @@ impl App {
             tracing::info!(resumed, "took up push notifications");
         }
         let stopping = CancellationToken::new();
-        let listener = listener.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "TCP_NODELAY could not be set");
-            }
-        });
-        let server = axum::serve(listener, self.router.clone())
-            .with_graceful_shutdown(stopping.clone().cancelled_owned());
-        let mut server = tokio::spawn(server.into_future());
-        tokio::select! {
-            () = shutdown => {}
-            ended = &mut server => return Ok(ended??),
-        }
+        let mut server = tokio::spawn(connections::serve(
+            listener,
+            self.router.clone(),
+            self.connections,
+            stopping.clone(),
+        ));
+        shutdown.await;
         tracing::info!(active = self.runner.active(), "stopping");
         stopping.cancel();
         self.runner.shutdown(TASK_GRACE).await;
@@ -180,7 +183,10 @@ impl App {
 }
 
 fn build_card(settings: &Settings) -> anyhow::Result<PublishedCard> {
-    Ok(PublishedCard::new(agent_card::load(settings.card.as_deref())?, &settings.url))
+    let known = !settings.authenticator.is_anonymous();
+    let publication =
+        Publication { rest: true, push: true, extended: known, ..Publication::at(&settings.url) };
+    Ok(PublishedCard::new(agent_card::load(settings.card.as_deref())?, &publication)?)
 }
 
 fn build_agent(cluster: Cluster, budget: Budget) -> Arc<dyn AgentExecutor> {

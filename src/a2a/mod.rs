@@ -29,6 +29,5 @@ pub use push::{
     AllowRule, AllowRuleError, JwtSigner, Lookup, Push, PushConcurrency, PushSettings, RetryPolicy,
 };
 pub use request::Dialect;
-pub use rest::REST_PREFIX;
 pub use server::router;
 pub use service::{RequestLimits, Surface};

@@ -15,7 +15,7 @@ use super::caller::Caller;
 use super::errors::A2aError;
 use super::methods::Methods;
 use super::push::Push;
-use crate::agent_card::PublishedCard;
+use crate::agent_card::{Form, PublishedCard};
 use crate::auth::{AuthError, Authenticator, Principal};
 use crate::tasks::{Owner, TaskRunner};
 
@@ -54,7 +54,7 @@ pub struct Surface {
 impl Surface {
     /// Push notifications, where the card offers them.
     pub(super) fn offered_push(&self) -> Result<&Push, A2aError> {
-        match self.card.v1["capabilities"]["pushNotifications"] == true {
+        match self.card.public(Form::V1)["capabilities"]["pushNotifications"] == true {
             true => Ok(&self.push),
             false => Err(A2aError::PushNotificationNotSupported),
         }
@@ -93,7 +93,7 @@ impl Service {
 
     /// What the headers say, for who was admitted.
     pub(super) fn caller(&self, parts: &Parts, principal: Principal) -> Result<Caller, A2aError> {
-        Caller::read(parts, principal, &self.surface.card.extensions())
+        Caller::read(parts, principal, self.surface.card.extensions())
     }
 
     fn check_rate(&self, owner: Owner) -> Result<(), A2aError> {
