@@ -10,7 +10,7 @@ CREATE TABLE push_configs (
     scheme          TEXT,
     credentials     TEXT,
     created_at      TEXT NOT NULL,
-    revision        INTEGER NOT NULL DEFAULT 1,
+    revision        INTEGER NOT NULL,
     cursor          INTEGER NOT NULL,
     state           TEXT NOT NULL DEFAULT 'active',
     attempts        INTEGER NOT NULL DEFAULT 0,

@@ -154,7 +154,7 @@ impl PushProgress {
 pub struct StoredPush {
     /// What its owner asked for.
     pub config: PushConfig,
-    /// Counts how often it was replaced, so that a delivery to what was there before changes nothing.
+    /// Differs with each replacement, so that a delivery to what was there before changes nothing.
     pub revision: u64,
     /// When it was made, or last replaced.
     pub created_at: Timestamp,

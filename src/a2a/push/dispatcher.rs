@@ -12,7 +12,7 @@ use super::PushSettings;
 use super::retry::RetryPolicy;
 use super::sender::Sender;
 use super::wire::NewPush;
-use super::worker::Worker;
+use super::worker::work;
 use crate::a2a::types::{Task, TaskId};
 use crate::tasks::{
     NewMessage, Owner, PushConfig, PushLimits, PushStart, PushState, PutPush, StartError, StoredPush,
@@ -51,10 +51,13 @@ struct Workers {
 /// A configuration: its task and its id.
 type Key = (TaskId, String);
 
+fn key_of(stored: &StoredPush) -> Key {
+    (stored.config.task_id.clone(), stored.config.id.clone())
+}
+
 /// A worker as the dispatcher knows it.
 struct Slot {
     ticket: u64,
-    revision: u64,
     /// Something happened that the worker may not have seen.
     woken: bool,
     stop: CancellationToken,
@@ -76,8 +79,8 @@ impl Inner {
 
 /// A worker's place, given back when dropped.
 pub(super) struct Seat {
-    inner: Arc<Inner>,
-    key: Key,
+    pub(super) inner: Arc<Inner>,
+    pub(super) key: Key,
     ticket: u64,
 }
 
@@ -160,9 +163,9 @@ impl Push {
             let after = last.as_ref().map(|(task_id, id)| (task_id, id.as_str()));
             let page = self.inner.store.pushes_in_state(PushState::Active, after, PAGE).await?;
             let Some(end) = page.last() else { return Ok(count) };
-            last = Some((end.config.task_id.clone(), end.config.id.clone()));
+            last = Some(key_of(end));
             count += page.len();
-            page.into_iter().for_each(|stored| self.employ(stored));
+            page.iter().for_each(|stored| self.employ(key_of(stored)));
         }
     }
 
@@ -185,12 +188,16 @@ impl Push {
         config: Option<NewPush>,
     ) -> Result<Subscription, AttachError> {
         let (this, owner) = (self.clone(), owner.clone());
-        let started = self.inner.tracker.spawn(async move {
-            match new.message.task_id.clone() {
-                Some(task_id) => this.continue_task(&owner, &task_id, new, config).await,
-                None => this.begin(&owner, new, config).await,
+        let started = match (new.message.task_id.clone(), config) {
+            (None, None) => return Ok(self.inner.runner.start(&owner, new).await?),
+            (None, Some(config)) => {
+                self.inner.tracker.spawn(async move { this.begin(&owner, new, config).await })
             }
-        });
+            (Some(task_id), config) => self
+                .inner
+                .tracker
+                .spawn(async move { this.continue_task(&owner, &task_id, new, config).await }),
+        };
         started.await.unwrap_or_else(|error| Err(PutError::Store(broken(error)).into()))
     }
 
@@ -198,9 +205,8 @@ impl Push {
         &self,
         owner: &Owner,
         new: NewMessage,
-        config: Option<NewPush>,
+        config: NewPush,
     ) -> Result<Subscription, AttachError> {
-        let Some(config) = config else { return Ok(self.inner.runner.start(owner, new).await?) };
         let limit = self.inner.limits.per_owner;
         if self.inner.store.active_pushes(owner).await.map_err(PutError::Store)? >= u64::from(limit) {
             return Err(PutError::OwnerIsFull(limit).into());
@@ -210,7 +216,8 @@ impl Push {
         // A repeated message finds the task of the first, and its configuration. The room was there before it began.
         let id = config.id.clone().unwrap_or_else(|| task_id.0.clone());
         let config = config.of_task(task_id, owner.clone(), id);
-        self.keep(&config, PushStart::First, PushLimits { per_owner: u32::MAX, ..self.inner.limits }).await?;
+        let limits = PushLimits { per_owner: u32::MAX, ..self.inner.limits };
+        self.keep(&config, PushStart::First, limits).await?;
         Ok(started)
     }
 
@@ -256,7 +263,7 @@ impl Push {
     ) -> Result<StoredPush, PutError> {
         match self.inner.store.put_push(config, start, limits).await? {
             PutPush::Kept(stored) => {
-                self.employ(stored.clone());
+                self.replace((config.task_id.clone(), config.id.clone()));
                 Ok(stored)
             }
             PutPush::TaskIsFull => Err(PutError::TaskIsFull(limits.per_task)),
@@ -267,9 +274,7 @@ impl Push {
     /// Forgets a configuration and delivers nothing to it any more.
     pub(super) async fn remove(&self, task_id: &TaskId, id: &str) -> Result<(), TaskStoreError> {
         self.inner.store.remove_push(task_id, id).await?;
-        if let Some(slot) = self.inner.workers().slots.remove(&(task_id.clone(), id.to_owned())) {
-            slot.stop.cancel();
-        }
+        self.replace((task_id.clone(), id.to_owned()));
         Ok(())
     }
 
@@ -277,32 +282,45 @@ impl Push {
     async fn wake(&self, task_id: &TaskId) -> Result<(), TaskStoreError> {
         let pushes = self.inner.store.pushes(task_id).await?;
         let active = pushes.into_iter().filter(|stored| stored.progress.state == PushState::Active);
-        active.for_each(|stored| self.employ(stored));
+        active.for_each(|stored| self.employ(key_of(&stored)));
         Ok(())
     }
 
-    /// Gives a configuration a worker, or wakes the one it has. A worker of an earlier revision makes way.
-    fn employ(&self, stored: StoredPush) {
-        let key = (stored.config.task_id.clone(), stored.config.id.clone());
-        let stop = self.inner.abort.child_token();
+    /// Gives a configuration a worker, or wakes the one it has.
+    fn employ(&self, key: Key) {
         let mut workers = self.inner.workers();
-        match workers.slots.get_mut(&key) {
-            Some(slot) if slot.revision >= stored.revision => {
-                slot.woken = true;
-                return;
-            }
-            Some(slot) => slot.stop.cancel(),
-            None => {}
+        if let Some(slot) = workers.slots.get_mut(&key) {
+            slot.woken = true;
+            return;
         }
-        workers.tickets += 1;
-        let ticket = workers.tickets;
-        let slot = Slot { ticket, revision: stored.revision, woken: false, stop: stop.clone() };
-        workers.slots.insert(key.clone(), slot);
+        let (seat, stop) = self.seat(key, &mut workers);
         drop(workers);
-        let seat = Seat { inner: Arc::clone(&self.inner), key, ticket };
-        let worker = Worker { inner: Arc::clone(&self.inner), seat, stored };
+        self.spawn(seat, stop);
+    }
+
+    /// Lets a configuration's worker make way for one that reads what is kept now, even if that is nothing. Both a new
+    /// configuration and the end of one come to this, so that whichever comes last is what counts.
+    fn replace(&self, key: Key) {
+        let mut workers = self.inner.workers();
+        if let Some(slot) = workers.slots.remove(&key) {
+            slot.stop.cancel();
+        }
+        let (seat, stop) = self.seat(key, &mut workers);
+        drop(workers);
+        self.spawn(seat, stop);
+    }
+
+    fn seat(&self, key: Key, workers: &mut Workers) -> (Seat, CancellationToken) {
+        workers.tickets += 1;
+        let (ticket, stop) = (workers.tickets, self.inner.abort.child_token());
+        workers.slots.insert(key.clone(), Slot { ticket, woken: false, stop: stop.clone() });
+        (Seat { inner: Arc::clone(&self.inner), key, ticket }, stop)
+    }
+
+    /// Not to be called while the workers are locked: a runtime that ends drops the seat at once.
+    fn spawn(&self, seat: Seat, stop: CancellationToken) {
         self.inner.tracker.spawn(async move {
-            stop.run_until_cancelled(worker.run()).await;
+            stop.run_until_cancelled(work(seat)).await;
         });
     }
 }

@@ -5,7 +5,7 @@
 //! whatever the name resolved to before.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -84,7 +84,9 @@ impl Guard {
         if vouched {
             return Ok(Route::Named);
         }
-        if address.is_some_and(|address| reach(address) != Reach::Global) || is_local(host) {
+        let allows_local = self.allow.iter().any(|rule| rule.holds(Ipv4Addr::LOCALHOST.into()));
+        if address.is_some_and(|address| reach(address) != Reach::Global) || (is_local(host) && !allows_local)
+        {
             return Err("must not be on a private network or this machine".to_owned());
         }
         let lists_addresses = self.allow.iter().any(|rule| matches!(rule, AllowRule::Net(_)));
@@ -226,6 +228,8 @@ mod tests {
     #[case("10.0.0.0/8", "http://hooks.example.com/", Ok(Route::Listed))]
     #[case("10.0.0.0/8", "http://11.0.0.1/", Err(()))]
     #[case("localhost", "http://localhost:8080/", Ok(Route::Named))]
+    #[case("127.0.0.1", "http://localhost:8080/", Ok(Route::Listed))]
+    #[case("127.0.0.1:8080", "http://localhost:8080/", Err(()))]
     fn the_allow_list_opens_what_it_names(
         #[case] rule: &str,
         #[case] url: &str,

@@ -1,6 +1,5 @@
 //! A push configuration as peers write and read it, in both dialects.
 
-use http::HeaderValue;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -135,9 +134,9 @@ fn secret(field: &str, text: Option<String>) -> Result<Option<Secret>, A2aError>
     if text.len() > MAX_SECRET {
         return Err(A2aError::params(field, format!("must not be longer than {MAX_SECRET} bytes")));
     }
-    match HeaderValue::from_str(&text) {
-        Ok(_) => Ok(Some(Secret::new(text))),
-        Err(_) => Err(A2aError::params(field, "must be printable ASCII without line ends")),
+    match text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        true => Ok(Some(Secret::new(text))),
+        false => Err(A2aError::params(field, "must be printable ASCII without line ends")),
     }
 }
 

@@ -1,6 +1,5 @@
 //! Delivers what a task's log has to one receiver: entry by entry, in order, each until it is taken or given up.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::rand;
@@ -8,7 +7,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use serde::Serialize;
 
-use super::dispatcher::{Inner, Seat};
+use super::dispatcher::Seat;
 use super::retry::between;
 use super::sender::origin;
 use crate::a2a::events::stream_response;
@@ -21,10 +20,35 @@ use crate::tasks::{
 /// How long to wait where the store does not work.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
 
-pub(super) struct Worker {
-    pub(super) inner: Arc<Inner>,
-    pub(super) seat: Seat,
-    pub(super) stored: StoredPush,
+/// Works on the configuration of this place as it is kept now, if there still is one.
+pub(super) async fn work(seat: Seat) {
+    loop {
+        match find(&seat).await {
+            Ok(Some(stored)) => return Worker { seat, stored }.run().await,
+            Ok(None) => return,
+            Err(error) if !pause(&seat, &error).await => return,
+            Err(_) => {}
+        }
+    }
+}
+
+async fn find(seat: &Seat) -> Result<Option<StoredPush>, TaskStoreError> {
+    let (task_id, id) = &seat.key;
+    let pushes = seat.inner.store.pushes(task_id).await?;
+    let is_it = |stored: &StoredPush| stored.config.id == *id && stored.progress.state == PushState::Active;
+    Ok(pushes.into_iter().find(is_it))
+}
+
+/// Waits where the store does not work; false where the server stops meanwhile.
+async fn pause(seat: &Seat, error: &TaskStoreError) -> bool {
+    let error = error as &(dyn std::error::Error + Sync);
+    tracing::error!(task.id = %seat.key.0, %error, "push notifications pause");
+    seat.inner.pause(STORE_PAUSE).await
+}
+
+struct Worker {
+    seat: Seat,
+    stored: StoredPush,
 }
 
 /// What comes next.
@@ -39,35 +63,23 @@ enum Next {
 }
 
 impl Worker {
-    pub(super) async fn run(mut self) {
+    async fn run(mut self) {
         loop {
             match self.step().await {
                 Ok(Next::GoOn) => {}
-                Ok(Next::Rest) => {
-                    if self.seat.leave() {
-                        return;
-                    }
-                }
+                Ok(Next::Rest) if self.seat.leave() => return,
+                Ok(Next::Rest) => {}
                 // Replaced or removed, or its task is gone.
                 Ok(Next::End) | Err(TaskStoreError::Conflict | TaskStoreError::NotFound) => return,
-                Err(error) => {
-                    self.report(&error);
-                    if !self.inner.pause(STORE_PAUSE).await {
-                        return;
-                    }
-                }
+                Err(error) if !pause(&self.seat, &error).await => return,
+                Err(_) => {}
             }
         }
     }
 
-    fn report(&self, error: &TaskStoreError) {
-        let error = error as &dyn std::error::Error;
-        tracing::error!(task.id = %self.stored.config.task_id, error, "push notifications pause");
-    }
-
     async fn step(&mut self) -> Result<Next, TaskStoreError> {
         if let Some(at) = self.stored.progress.next_attempt_at
-            && !self.inner.pause(between(Timestamp::now(), at)).await
+            && !self.seat.inner.pause(between(Timestamp::now(), at)).await
         {
             return Ok(Next::End);
         }
@@ -120,7 +132,7 @@ impl Worker {
 
     async fn watch(&self, after: Option<u64>) -> Result<Subscription, TaskStoreError> {
         let config = &self.stored.config;
-        let watched = self.inner.runner.subscribe(&config.owner, &config.task_id, after).await;
+        let watched = self.seat.inner.runner.subscribe(&config.owner, &config.task_id, after).await;
         watched.map_err(|error| match error {
             TaskError::NotFound(_) | TaskError::NotCancelable { .. } => TaskStoreError::NotFound,
             TaskError::Store(error) => error,
@@ -129,11 +141,11 @@ impl Worker {
 
     /// One attempt, and a note of how it went. True where it was delivered.
     async fn attempt(&mut self, sequence: u64, is_last: bool, body: Bytes) -> Result<bool, TaskStoreError> {
-        let answer = Box::pin(self.inner.sender.deliver(&self.stored.config, sequence, body)).await;
+        let answer = Box::pin(self.seat.inner.sender.deliver(&self.stored.config, sequence, body)).await;
         let entry = (sequence, is_last);
         let progress =
-            self.inner.retry.after(&self.stored.progress, entry, answer, Timestamp::now(), chance());
-        self.inner.store.record_push(&self.stored, &progress).await?;
+            self.seat.inner.retry.after(&self.stored.progress, entry, answer, Timestamp::now(), chance());
+        self.seat.inner.store.record_push(&self.stored, &progress).await?;
         let delivered = progress.cursor == sequence;
         self.stored.progress = progress;
         Ok(delivered)
@@ -158,7 +170,7 @@ impl Worker {
             return Ok(Next::Rest);
         }
         self.stored.progress.state = PushState::Done;
-        self.inner.store.record_push(&self.stored, &self.stored.progress).await?;
+        self.seat.inner.store.record_push(&self.stored, &self.stored.progress).await?;
         Ok(Next::End)
     }
 }

@@ -53,10 +53,10 @@ async fn put(
     let credentials = authentication.and_then(|authentication| authentication.credentials.as_ref());
     // What is replaced goes on where it had come to.
     let row = sqlx::query(sqlx::AssertSqlSafe(format!(
-        "INSERT INTO push_configs (task_id, id, owner, format, url, token, scheme, credentials, created_at, cursor) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+        "INSERT INTO push_configs (task_id, id, owner, format, url, token, scheme, credentials, created_at, cursor, revision) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
          ON CONFLICT (task_id, id) DO UPDATE SET owner = ?3, format = ?4, url = ?5, token = ?6, scheme = ?7, \
-         credentials = ?8, created_at = ?9, revision = revision + 1, state = 'active', attempts = 0, refusals = 0, \
+         credentials = ?8, created_at = ?9, revision = ?11, state = 'active', attempts = 0, refusals = 0, \
          failing_since = NULL, next_attempt_at = NULL, last_error = NULL RETURNING {COLUMNS}"
     )))
     .bind(config.task_id.as_str())
@@ -72,9 +72,16 @@ async fn put(
         PushStart::First => 0,
         PushStart::Now => last,
     })
+    .bind(new_revision())
     .fetch_one(&mut *connection)
     .await?;
     Ok(stored_push(&row).map(|stored| Written::Push(PutPush::Kept(stored))))
+}
+
+/// Never the same again, not even after a removal.
+fn new_revision() -> i64 {
+    let (half, _) = uuid::Uuid::new_v4().as_u64_pair();
+    number(half >> 1)
 }
 
 /// Why there is no room for a configuration. One that replaces another needs none of its task's.
