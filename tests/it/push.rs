@@ -50,7 +50,7 @@ async fn agent_with(executor: Arc<dyn AgentExecutor>, push: PushSettings) -> Tes
     TestAgent::received(executor, pushing(push)).await
 }
 
-async fn scripted() -> TestAgent {
+pub async fn scripted() -> TestAgent {
     agent_with(Arc::new(Scripted), local()).await
 }
 
@@ -81,7 +81,7 @@ fn message_to(text: &str, config: Value) -> Value {
 }
 
 /// Sends a message without waiting for the end of its task, and returns the task's id.
-async fn begin(agent: &TestAgent, text: &str, config: Option<Value>) -> String {
+pub async fn begin(agent: &TestAgent, text: &str, config: Option<Value>) -> String {
     let mut params = v1_message(text);
     params["configuration"] = json!({ "returnImmediately": true });
     if let Some(config) = config {
@@ -98,7 +98,7 @@ async fn kept(agent: &TestAgent, task: &str) -> Vec<StoredPush> {
 }
 
 /// Waits until the only configuration of a task is no longer active.
-async fn ended(agent: &TestAgent, task: &str) -> StoredPush {
+pub async fn ended(agent: &TestAgent, task: &str) -> StoredPush {
     let archive = TaskArchive::open(&agent.folder().join("tasks.db")).await.unwrap();
     loop {
         let mut pushes = archive.pushes(&TaskId::from(task)).await.unwrap();
