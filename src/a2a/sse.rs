@@ -25,7 +25,7 @@ use super::types::{
     TaskStatusUpdateEvent,
 };
 use super::v03;
-use crate::tasks::{LogEntry, StoredEntry, Subscription, TaskEvent};
+use crate::tasks::{Delivery, LogEntry, StoredEntry, Subscription, TaskEvent};
 
 /// A comment is sent this often where nothing else is, so that proxies keep the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -52,7 +52,7 @@ pub(super) async fn serve(
         "SendStreamingMessage" | "message/stream" => {
             let request = SendMessageRequest::read(params, dialect)?;
             let history = request.history_length()?;
-            let mut subscription = start(request, surface, &caller).await?;
+            let mut subscription = start(request, surface, &caller, Delivery::Streamed).await?;
             shorten_history(&mut subscription.task, history);
             (subscription, true)
         }

@@ -38,7 +38,7 @@ pub struct Frame {
 impl TestAgent {
     /// An agent that does what the message says.
     pub async fn scripted() -> Self {
-        Self::start(Arc::new(Scripted)).await
+        Self::start(Arc::new(Scripted::default())).await
     }
 
     pub async fn start(executor: Arc<dyn AgentExecutor>) -> Self {
@@ -58,7 +58,7 @@ impl TestAgent {
     pub async fn known_to(callers: &[&str]) -> Self {
         let tokens: Vec<_> =
             callers.iter().map(|name| ((*name).to_owned(), Principal::named(*name))).collect();
-        Self::received(Arc::new(Scripted), |reception| {
+        Self::received(Arc::new(Scripted::default()), |reception| {
             reception.authenticator = Authenticator::tokens(tokens);
         })
         .await
