@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use drydock::agent_card::{self, PublishedCard};
-use drydock::app::App;
-use drydock::tasks::{RunnerLimits, SqliteTaskStore};
+use drydock::agent_card::{self, Publication, PublishedCard};
+use drydock::app::{App, Reception};
+use drydock::tasks::SqliteTaskStore;
 use futures::future::join_all;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -47,8 +47,8 @@ async fn serve(folder: &tempfile::TempDir) -> anyhow::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/", listener.local_addr()?);
     let store = SqliteTaskStore::open(&folder.path().join("tasks.db")).await?;
-    let card = PublishedCard::new(agent_card::load(None)?, &url);
-    let app = App::assemble(Arc::new(store), Arc::new(script::Scripted), card, RunnerLimits::default());
+    let card = PublishedCard::new(agent_card::load(None)?, &Publication::at(&url))?;
+    let app = App::assemble(Arc::new(store), Arc::new(script::Scripted), Reception::open(card));
     tokio::spawn(app.serve(listener, std::future::pending()));
     Ok(url)
 }

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Parser;
-use drydock::agent_card::{self, PublishedCard};
-use drydock::app::App;
+use drydock::agent_card::{self, Publication, PublishedCard};
+use drydock::app::{App, Reception};
 use drydock::tasks::{RunnerLimits, SqliteTaskStore};
 use tokio::net::TcpListener;
 
@@ -33,9 +33,10 @@ async fn main() -> anyhow::Result<()> {
     let url = format!("http://{}", listener.local_addr()?);
     std::fs::create_dir_all(&args.data)?;
     let store = SqliteTaskStore::open(&args.data.join("tasks.db")).await?;
-    let card = PublishedCard::new(agent_card::load(None)?, &url);
+    let card = PublishedCard::new(agent_card::load(None)?, &Publication::at(&url))?;
     let limits = RunnerLimits { max_concurrent: 2048, ..RunnerLimits::default() };
-    let app = App::assemble(Arc::new(store), Arc::new(script::Scripted), card, limits);
+    let reception = Reception { limits, ..Reception::open(card) };
+    let app = App::assemble(Arc::new(store), Arc::new(script::Scripted), reception);
     println!("listening on {url}/");
     app.serve(listener, async {
         let _ = tokio::signal::ctrl_c().await;

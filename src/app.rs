@@ -1,5 +1,7 @@
 //! The composition root: the one place where stores, executors, models and clusters are put together.
 
+mod connections;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,14 +13,16 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::a2a;
+pub use connections::ConnectionLimits;
+
+use crate::a2a::{self, RequestLimits, Surface};
 use crate::agent::{Agent, Budget};
-use crate::agent_card::{self, PublishedCard};
+use crate::agent_card::{self, Publication, PublishedCard};
+use crate::auth::Authenticator;
 use crate::cluster::Cluster;
 use crate::model::Runbook;
 use crate::tasks::{AgentExecutor, Recovered, RunnerLimits, SqliteTaskStore, TaskRunner, TaskStore};
@@ -47,16 +51,49 @@ pub struct Settings {
     pub card: Option<PathBuf>,
     /// Base URL under which clients reach the server.
     pub url: String,
+    /// Says who calls.
+    pub authenticator: Authenticator,
     /// Bounds of the runner.
     pub limits: RunnerLimits,
+    /// Bounds of requests.
+    pub requests: RequestLimits,
     /// Bounds of one task.
     pub budget: Budget,
+}
+
+/// How an agent meets its callers.
+#[derive(Debug, Clone)]
+pub struct Reception {
+    /// Says who the agent is.
+    pub card: PublishedCard,
+    /// Says who calls.
+    pub authenticator: Authenticator,
+    /// Bounds of the runner.
+    pub limits: RunnerLimits,
+    /// Bounds of requests.
+    pub requests: RequestLimits,
+    /// Bounds of connections.
+    pub connections: ConnectionLimits,
+}
+
+impl Reception {
+    /// Lets everyone in, with the usual limits.
+    pub fn open(card: PublishedCard) -> Self {
+        Self {
+            card,
+            authenticator: Authenticator::anonymous(),
+            limits: RunnerLimits::default(),
+            requests: RequestLimits::default(),
+            connections: ConnectionLimits::default(),
+        }
+    }
 }
 
 /// One agent, ready to be served.
 pub struct App {
     runner: TaskRunner,
     router: Router,
+    connections: ConnectionLimits,
     _scratch: Option<Scratch>,
 }
 
@@ -69,21 +106,29 @@ impl App {
         let card = build_card(&settings)?;
         let (store, scratch) = build_store(&settings.storage).await?;
         let executor = build_agent(cluster, settings.budget);
-        Ok(Self { _scratch: scratch, ..Self::assemble(store, executor, card, settings.limits) })
+        let reception = Reception {
+            card,
+            authenticator: settings.authenticator,
+            limits: settings.limits,
+            requests: settings.requests,
+            connections: ConnectionLimits::default(),
+        };
+        Ok(Self { _scratch: scratch, ..Self::assemble(store, executor, reception) })
     }
 
     /// An app of ready-made parts.
     pub fn assemble(
         store: Arc<dyn TaskStore>,
         executor: Arc<dyn AgentExecutor>,
-        card: PublishedCard,
-        limits: RunnerLimits,
+        reception: Reception,
     ) -> Self {
+        let Reception { card, authenticator, limits, requests, connections } = reception;
         let runner = TaskRunner::new(store, executor, limits);
-        let router = a2a::router(runner.clone(), card)
+        let surface = Surface { runner: runner.clone(), card, authenticator, limits: requests };
+        let router = a2a::router(surface)
             .layer(middleware::from_fn(refuse_foreign_pages))
             .layer(CatchPanicLayer::custom(|_| internal_error()));
-        Self { runner, router, _scratch: None }
+        Self { runner, router, connections, _scratch: None }
     }
 
     /// Takes up unfinished tasks, then serves until `shutdown`; then lets running tasks end for a short while.
@@ -104,18 +149,13 @@ impl App {
             );
         }
         let stopping = CancellationToken::new();
-        let listener = listener.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "TCP_NODELAY could not be set");
-            }
-        });
-        let server = axum::serve(listener, self.router.clone())
-            .with_graceful_shutdown(stopping.clone().cancelled_owned());
-        let mut server = tokio::spawn(server.into_future());
-        tokio::select! {
-            () = shutdown => {}
-            ended = &mut server => return Ok(ended??),
-        }
+        let mut server = tokio::spawn(connections::serve(
+            listener,
+            self.router.clone(),
+            self.connections,
+            stopping.clone(),
+        ));
+        shutdown.await;
         tracing::info!(active = self.runner.active(), "stopping");
         stopping.cancel();
         self.runner.shutdown(TASK_GRACE).await;
@@ -127,7 +167,9 @@ impl App {
 }
 
 fn build_card(settings: &Settings) -> anyhow::Result<PublishedCard> {
-    Ok(PublishedCard::new(agent_card::load(settings.card.as_deref())?, &settings.url))
+    let known = !settings.authenticator.is_anonymous();
+    let publication = Publication { rest: true, extended: known, ..Publication::at(&settings.url) };
+    Ok(PublishedCard::new(agent_card::load(settings.card.as_deref())?, &publication)?)
 }
 
 fn build_agent(cluster: Cluster, budget: Budget) -> Arc<dyn AgentExecutor> {

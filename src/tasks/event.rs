@@ -24,6 +24,16 @@ impl fmt::Display for Owner {
     }
 }
 
+/// How a client asked: what its message does not say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RequestOptions {
+    /// Media types that it accepts, the best first; empty means any.
+    pub accepted_output_modes: Vec<String>,
+    /// The version of A2A that it speaks, such as `1.0`.
+    pub protocol_version: String,
+}
+
 /// A status or artifact update, as an executor emits it. Ids and time are added when it is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

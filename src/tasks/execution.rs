@@ -115,6 +115,7 @@ impl Execution {
             owner: self.stored.owner.clone(),
             task: self.stored.task.clone(),
             message: self.message.clone(),
+            options: self.stored.options.clone(),
             cancellation: self.cancellation.clone(),
         };
         stream::once(async move { executor.execute(request) }).flatten().fuse().boxed()
@@ -140,8 +141,8 @@ impl Execution {
     async fn commit(&mut self, events: Vec<TaskEvent>, news: &watch::Sender<u64>) -> Result<(), Left> {
         let entries = self.advance(events);
         let (id, after) = (self.stored.task.id.clone(), self.stored.sequence);
-        self.inner.store.append(&id, after, &entries, &self.stored.task).await.map_err(Left::Store)?;
         self.stored.sequence += entries.len() as u64;
+        self.inner.store.append(after, &entries, &self.stored).await.map_err(Left::Store)?;
         if is_settled(self.stored.task.status.state) {
             self.inner.release(&id, self.ticket);
         }

@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::a2a::types::{Message, Task};
 
-use super::event::{Owner, TaskEvent};
+use super::event::{Owner, RequestOptions, TaskEvent};
 
 /// What an executor gets to work on.
 #[derive(Debug, Clone)]
@@ -16,6 +16,8 @@ pub struct ExecutionRequest {
     pub task: Task,
     /// The message to answer.
     pub message: Message,
+    /// How the client asked.
+    pub options: RequestOptions,
     /// Fires when the task is canceled or the server stops; the executor should then end soon.
     pub cancellation: CancellationToken,
 }

@@ -12,10 +12,12 @@ mod state;
 mod store;
 mod subscription;
 
-pub use event::{LogEntry, Owner, StoredEntry, TaskEvent};
+pub use event::{LogEntry, Owner, RequestOptions, StoredEntry, TaskEvent};
 pub use executor::{AgentExecutor, ExecutionRequest};
 pub use runner::{NewMessage, Recovered, RunnerLimits, StartError, TaskError, TaskRunner};
 pub use sqlite::SqliteTaskStore;
 pub use state::{IllegalEvent, apply};
-pub use store::{Created, IdempotencyKey, StoredTask, TaskStore, TaskStoreError};
+pub use store::{
+    Created, IdempotencyKey, ListPosition, StoredTask, TaskFilter, TaskPage, TaskStore, TaskStoreError,
+};
 pub use subscription::Subscription;

@@ -24,11 +24,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::a2a::types::{ContextId, Message, Metadata, Role, Task, TaskId, TaskState, TaskStatus, Timestamp};
 
-use super::event::{LogEntry, Owner, StoredEntry};
+use super::event::{LogEntry, Owner, RequestOptions, StoredEntry};
 use super::execution::Execution;
 use super::executor::AgentExecutor;
 use super::state;
-use super::store::{Created, IdempotencyKey, StoredTask, TaskStore, TaskStoreError};
+use super::store::{
+    Created, IdempotencyKey, ListPosition, StoredTask, TaskFilter, TaskPage, TaskStore, TaskStoreError,
+};
 use super::subscription::{Subscription, entries_after};
 
 /// Upper bounds of a runner.
@@ -38,6 +40,8 @@ pub struct RunnerLimits {
     pub max_concurrent: usize,
     /// Tasks that may wait for their turn; further ones are refused.
     pub max_waiting: usize,
+    /// Tasks of one owner that are executed or wait for their turn; further ones are refused.
+    pub max_per_owner: usize,
     /// How long a canceled execution may take to end by itself.
     pub cancel_grace: Duration,
     /// Executions of one task that may be cut short by the end of the process before the task is given up.
@@ -46,7 +50,13 @@ pub struct RunnerLimits {
 
 impl Default for RunnerLimits {
     fn default() -> Self {
-        Self { max_concurrent: 64, max_waiting: 4096, cancel_grace: Duration::from_secs(2), max_attempts: 3 }
+        Self {
+            max_concurrent: 64,
+            max_waiting: 4096,
+            max_per_owner: 2048,
+            cancel_grace: Duration::from_secs(2),
+            max_attempts: 3,
+        }
     }
 }
 
@@ -57,6 +67,8 @@ pub struct NewMessage {
     pub message: Message,
     /// Metadata for a new task.
     pub metadata: Option<Metadata>,
+    /// How the client asks.
+    pub options: RequestOptions,
     /// Makes a repeated request find the task of the first.
     pub idempotency_key: Option<String>,
 }
@@ -90,6 +102,9 @@ pub enum StartError {
     /// Too many tasks wait already.
     #[error("too many tasks are waiting; try again later")]
     Overloaded,
+    /// The owner has too many at a time.
+    #[error("{0} tasks of this caller are being worked on or wait; try again when one of them has ended")]
+    TooManyOfOwner(usize),
     /// The server stops.
     #[error("the server is stopping; try again later")]
     Stopping,
@@ -148,6 +163,7 @@ pub(super) struct Inner {
 #[derive(Clone)]
 struct Live {
     ticket: u64,
+    owner: Owner,
     cancellation: CancellationToken,
     news: watch::Receiver<u64>,
 }
@@ -218,9 +234,10 @@ impl TaskRunner {
             .idempotency_key
             .as_ref()
             .map(|key| IdempotencyKey { key: key.clone(), request: digest(&new) });
-        let claim = self.claim(&task.id).map_err(|taken| taken.refuse(&task.id))?;
+        let claim = self.claim(owner, &task.id).map_err(|taken| taken.refuse(&task.id))?;
         let first = StoredEntry { sequence: 1, at, entry: LogEntry::Created(task.clone()) };
-        let created = self.inner.store.create(owner, &first, &task, key.as_ref()).await;
+        let stored = StoredTask::first(owner.clone(), task, new.options);
+        let created = self.inner.store.create(&stored, &first, key.as_ref()).await;
         if let Created::Existing { task_id, request } = created.map_err(StartError::Store)? {
             drop(claim);
             if key.is_some_and(|key| key.request != request) {
@@ -231,7 +248,6 @@ impl TaskRunner {
                 TaskError::Store(error) => StartError::Store(error),
             });
         }
-        let stored = StoredTask { owner: owner.clone(), task, sequence: 1, attempts: 0 };
         Ok(self.spawn(claim, stored, message))
     }
 
@@ -250,10 +266,11 @@ impl TaskRunner {
         if mine.task.status.state.is_terminal() {
             return Err(ended(mine.task.status.state));
         }
-        let claim = self.claim(id).map_err(|taken| taken.refuse(id))?;
+        let claim = self.claim(owner, id).map_err(|taken| taken.refuse(id))?;
         let now = self.load(owner, id).await.map_err(StartError::Store)?.ok_or_else(not_found)?;
         let state = now.task.status.state;
         let message = Message { context_id: Some(now.task.context_id.clone()), ..new.message };
+        let now = StoredTask { options: new.options, ..now };
         match self.append(now, LogEntry::Received(message.clone())).await {
             Ok(stored) => Ok(self.spawn(claim, stored, message)),
             Err(AppendError::Illegal(state::IllegalEvent::Terminal)) => Err(ended(state)),
@@ -265,6 +282,17 @@ impl TaskRunner {
     /// The task as it is now.
     pub async fn get(&self, owner: &Owner, id: &TaskId) -> Result<Task, TaskError> {
         Ok(self.load_or_not_found(owner, id).await?.task)
+    }
+
+    /// Tasks of an owner, newest status first.
+    pub async fn list(
+        &self,
+        owner: &Owner,
+        filter: &TaskFilter,
+        position: Option<&ListPosition>,
+        limit: u32,
+    ) -> Result<TaskPage, TaskStoreError> {
+        self.inner.store.list(owner, filter, position, limit).await
     }
 
     /// Watches a task: after entry number `after` where that is given, else from now on.
@@ -299,7 +327,7 @@ impl TaskRunner {
                 }
                 _ => {}
             }
-            match self.claim_unbounded(id) {
+            match self.claim_unbounded(owner, id) {
                 Ok(claim) => return self.cancel_idle(owner, &claim).await,
                 Err(_) => waited |= self.cancel_running(id).await,
             }
@@ -332,7 +360,7 @@ impl TaskRunner {
         let mut recovered = Recovered::default();
         for id in self.inner.store.unfinished().await? {
             let stored = self.inner.store.load(&id).await?;
-            let Ok(claim) = self.claim_unbounded(&id) else { continue };
+            let Ok(claim) = self.claim_unbounded(&stored.owner, &id) else { continue };
             let history = &stored.task.history;
             let of_client = history.iter().rev().find(|message| message.role == Role::User);
             let message = of_client.or_else(|| history.last()).cloned();
@@ -385,30 +413,35 @@ impl TaskRunner {
     /// Appends one entry outside an execution; the caller holds the claim.
     async fn append(&self, stored: StoredTask, entry: LogEntry) -> Result<StoredTask, AppendError> {
         let next = StoredEntry { sequence: stored.sequence + 1, at: Timestamp::now(), entry };
-        let id = stored.task.id.clone();
+        let after = stored.sequence;
         let task = state::apply(Some(stored.task), &next).map_err(AppendError::Illegal)?;
-        let appended =
-            self.inner.store.append(&id, stored.sequence, std::slice::from_ref(&next), &task).await;
+        let stored = StoredTask { task, sequence: next.sequence, ..stored };
+        let appended = self.inner.store.append(after, std::slice::from_ref(&next), &stored).await;
         appended.map_err(AppendError::Store)?;
-        Ok(StoredTask { task, sequence: next.sequence, ..stored })
+        Ok(stored)
     }
 
-    fn claim(&self, id: &TaskId) -> Result<Claim, Taken> {
+    fn claim(&self, owner: &Owner, id: &TaskId) -> Result<Claim, Taken> {
         let limits = &self.inner.limits;
         if self.active() >= limits.max_concurrent.saturating_add(limits.max_waiting) {
             return Err(Taken::Full);
         }
-        self.claim_unbounded(id)
+        let of_owner = self.inner.live().values().filter(|live| live.owner == *owner).count();
+        if of_owner >= limits.max_per_owner {
+            return Err(Taken::FullOfOwner(of_owner));
+        }
+        self.claim_unbounded(owner, id)
     }
 
-    fn claim_unbounded(&self, id: &TaskId) -> Result<Claim, Taken> {
+    fn claim_unbounded(&self, owner: &Owner, id: &TaskId) -> Result<Claim, Taken> {
         let (news, receiver) = watch::channel(0);
         let cancellation = CancellationToken::new();
         let ticket = self.inner.tickets.fetch_add(1, Ordering::Relaxed);
         match self.inner.live().entry(id.clone()) {
             Entry::Occupied(_) => return Err(Taken::Busy),
             Entry::Vacant(free) => {
-                free.insert(Live { ticket, cancellation: cancellation.clone(), news: receiver });
+                let cancellation = cancellation.clone();
+                free.insert(Live { ticket, owner: owner.clone(), cancellation, news: receiver });
             }
         }
         Ok(Claim { inner: Arc::clone(&self.inner), id: id.clone(), ticket, cancellation, news })
@@ -448,6 +481,8 @@ enum Taken {
     Busy,
     /// Too many are given already.
     Full,
+    /// So many are given to this owner already.
+    FullOfOwner(usize),
 }
 
 impl Taken {
@@ -455,6 +490,7 @@ impl Taken {
         match self {
             Self::Busy => StartError::Busy(id.clone()),
             Self::Full => StartError::Overloaded,
+            Self::FullOfOwner(tasks) => StartError::TooManyOfOwner(tasks),
         }
     }
 }
@@ -495,4 +531,10 @@ fn submitted(new: &NewMessage, at: Timestamp) -> Task {
 fn digest(new: &NewMessage) -> String {
     let request = serde_json::to_vec(&(&new.message, &new.metadata)).unwrap_or_default();
     Sha256::digest(&request).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl std::fmt::Debug for TaskRunner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskRunner").field("active", &self.active()).finish_non_exhaustive()
+    }
 }

@@ -10,16 +10,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Connection, Row, SqliteConnection};
+use sqlx::{Connection, QueryBuilder, Row, Sqlite, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::a2a::types::{Task, TaskId};
+use crate::a2a::types::{Task, TaskId, TaskState};
 
 use super::event::{Owner, StoredEntry};
 use super::state;
-use super::store::{Created, IdempotencyKey, StoredTask, TaskStore, TaskStoreError};
+use super::store::{
+    Created, IdempotencyKey, ListPosition, StoredTask, TaskFilter, TaskPage, TaskStore, TaskStoreError,
+};
 use super::subscription::is_settled;
 
 /// Writes that may wait for the writer; further callers wait to hand theirs over.
@@ -49,25 +51,19 @@ struct Write {
 
 #[derive(Debug)]
 enum WriteKind {
-    Create {
-        id: TaskId,
-        owner: Owner,
-        entry: EntryRow,
-        task: String,
-        state: String,
-        key: Option<IdempotencyKey>,
-    },
-    Append {
-        id: TaskId,
-        after: u64,
-        entries: Vec<EntryRow>,
-        state: String,
-        settled: bool,
-        snapshot: Option<String>,
-    },
-    BeginAttempt {
-        id: TaskId,
-    },
+    Create { row: TaskRow, owner: Owner, entry: EntryRow, snapshot: String, key: Option<IdempotencyKey> },
+    Append { row: TaskRow, after: u64, entries: Vec<EntryRow>, settled: bool, snapshot: Option<String> },
+    BeginAttempt { id: TaskId },
+}
+
+/// What of a task stands in columns of its own.
+#[derive(Debug)]
+struct TaskRow {
+    id: TaskId,
+    context_id: String,
+    state: String,
+    updated_at: String,
+    options: String,
 }
 
 /// A log entry as its row.
@@ -145,8 +141,19 @@ fn number(sequence: u64) -> i64 {
     i64::try_from(sequence).unwrap_or(i64::MAX)
 }
 
-fn state_name(task: &Task) -> Result<String, TaskStoreError> {
-    let name = serde_json::to_value(task.status.state).map_err(unavailable)?;
+fn task_row(stored: &StoredTask) -> Result<TaskRow, TaskStoreError> {
+    let task = &stored.task;
+    Ok(TaskRow {
+        id: task.id.clone(),
+        context_id: task.context_id.0.clone(),
+        state: state_name(task.status.state)?,
+        updated_at: task.status.timestamp.to_string(),
+        options: serde_json::to_string(&stored.options).map_err(unavailable)?,
+    })
+}
+
+fn state_name(state: TaskState) -> Result<String, TaskStoreError> {
+    let name = serde_json::to_value(state).map_err(unavailable)?;
     Ok(name.as_str().unwrap_or_default().to_owned())
 }
 
@@ -160,17 +167,15 @@ fn wants_snapshot(after: u64, entries: &[StoredEntry], task: &Task) -> bool {
 impl TaskStore for SqliteTaskStore {
     async fn create(
         &self,
-        owner: &Owner,
+        new: &StoredTask,
         first: &StoredEntry,
-        task: &Task,
         key: Option<&IdempotencyKey>,
     ) -> Result<Created, TaskStoreError> {
         let kind = WriteKind::Create {
-            id: task.id.clone(),
-            owner: owner.clone(),
+            row: task_row(new)?,
+            owner: new.owner.clone(),
             entry: row_of(first)?,
-            task: serde_json::to_string(task).map_err(unavailable)?,
-            state: state_name(task)?,
+            snapshot: serde_json::to_string(&new.task).map_err(unavailable)?,
             key: key.cloned(),
         };
         match self.write(kind).await? {
@@ -181,17 +186,16 @@ impl TaskStore for SqliteTaskStore {
 
     async fn append(
         &self,
-        id: &TaskId,
         after: u64,
         entries: &[StoredEntry],
-        task: &Task,
+        stored: &StoredTask,
     ) -> Result<(), TaskStoreError> {
+        let task = &stored.task;
         let snapshot = wants_snapshot(after, entries, task).then(|| serde_json::to_string(task)).transpose();
         let kind = WriteKind::Append {
-            id: id.clone(),
+            row: task_row(stored)?,
             after,
             entries: entries.iter().map(row_of).collect::<Result<_, _>>()?,
-            state: state_name(task)?,
             settled: is_settled(task.status.state),
             snapshot: snapshot.map_err(unavailable)?,
         };
@@ -200,28 +204,49 @@ impl TaskStore for SqliteTaskStore {
 
     async fn load(&self, id: &TaskId) -> Result<StoredTask, TaskStoreError> {
         let row = sqlx::query(
-            "SELECT owner, snapshot, snapshot_sequence, last_sequence, attempts FROM tasks WHERE id = ?",
+            "SELECT owner, snapshot, snapshot_sequence, last_sequence, attempts, options FROM tasks WHERE id = ?",
         )
         .bind(id.as_str())
         .fetch_optional(&self.readers)
         .await
         .map_err(unavailable)?
         .ok_or(TaskStoreError::NotFound)?;
-        let mut task: Task = serde_json::from_str(row.get("snapshot")).map_err(unavailable)?;
-        let (mut sequence, last) =
-            (unsigned(row.get("snapshot_sequence")), unsigned(row.get("last_sequence")));
-        while sequence < last {
-            let entries = self.entries(id, sequence, 256).await?;
-            for stored in entries.iter().filter(|stored| stored.sequence <= last) {
-                task = state::apply(Some(task), stored).map_err(unavailable)?;
-                sequence = stored.sequence;
-            }
-            if entries.is_empty() {
-                return Err(TaskStoreError::Unavailable("bug: the log has a gap".into()));
-            }
-        }
+        let (task, sequence) = self.replayed(id, &row).await?;
         let attempts = u32::try_from(row.get::<i64, _>("attempts")).unwrap_or(u32::MAX);
-        Ok(StoredTask { owner: Owner(row.get("owner")), task, sequence, attempts })
+        let options = serde_json::from_str(row.get("options")).map_err(unavailable)?;
+        Ok(StoredTask { owner: Owner(row.get("owner")), task, sequence, attempts, options })
+    }
+
+    async fn list(
+        &self,
+        owner: &Owner,
+        filter: &TaskFilter,
+        position: Option<&ListPosition>,
+        limit: u32,
+    ) -> Result<TaskPage, TaskStoreError> {
+        let mut count = QueryBuilder::new("SELECT COUNT(*) FROM tasks");
+        push_filter(&mut count, owner, filter)?;
+        let total: i64 = count.build_query_scalar().fetch_one(&self.readers).await.map_err(unavailable)?;
+        let mut query =
+            QueryBuilder::new("SELECT id, updated_at, snapshot, snapshot_sequence, last_sequence FROM tasks");
+        push_filter(&mut query, owner, filter)?;
+        if let Some(position) = position {
+            query.push(" AND (updated_at, id) < (").push_bind(position.at.to_string());
+            query.push(", ").push_bind(position.id.0.clone()).push(")");
+        }
+        // One more than is wanted tells whether there is a next page.
+        query.push(" ORDER BY updated_at DESC, id DESC LIMIT ").push_bind(i64::from(limit) + 1);
+        let rows = query.build().fetch_all(&self.readers).await.map_err(unavailable)?;
+        let wanted = &rows[..rows.len().min(limit as usize)];
+        let mut tasks = Vec::with_capacity(wanted.len());
+        for row in wanted {
+            tasks.push(self.replayed(&TaskId(row.get("id")), row).await?.0);
+        }
+        let next = match wanted.last() {
+            Some(last) if rows.len() > wanted.len() => Some(position_of(last)?),
+            Some(_) | None => None,
+        };
+        Ok(TaskPage { tasks, total: unsigned(total), next })
     }
 
     async fn entries(&self, id: &TaskId, after: u64, limit: u32) -> Result<Vec<StoredEntry>, TaskStoreError> {
@@ -263,6 +288,49 @@ impl TaskStore for SqliteTaskStore {
             Written::Done | Written::Existing { .. } => Ok(0),
         }
     }
+}
+
+impl SqliteTaskStore {
+    /// The task of a row with its snapshot, as it is after its last entry, and the number of that.
+    async fn replayed(&self, id: &TaskId, row: &SqliteRow) -> Result<(Task, u64), TaskStoreError> {
+        let mut task: Task = serde_json::from_str(row.get("snapshot")).map_err(unavailable)?;
+        let (mut sequence, last) =
+            (unsigned(row.get("snapshot_sequence")), unsigned(row.get("last_sequence")));
+        while sequence < last {
+            let entries = self.entries(id, sequence, 256).await?;
+            for stored in entries.iter().filter(|stored| stored.sequence <= last) {
+                task = state::apply(Some(task), stored).map_err(unavailable)?;
+                sequence = stored.sequence;
+            }
+            if entries.is_empty() {
+                return Err(TaskStoreError::Unavailable("bug: the log has a gap".into()));
+            }
+        }
+        Ok((task, sequence))
+    }
+}
+
+fn push_filter(
+    query: &mut QueryBuilder<Sqlite>,
+    owner: &Owner,
+    filter: &TaskFilter,
+) -> Result<(), TaskStoreError> {
+    query.push(" WHERE owner = ").push_bind(owner.0.clone());
+    if let Some(context_id) = &filter.context_id {
+        query.push(" AND context_id = ").push_bind(context_id.0.clone());
+    }
+    if let Some(state) = filter.state {
+        query.push(" AND state = ").push_bind(state_name(state)?);
+    }
+    if let Some(since) = filter.since {
+        query.push(" AND updated_at >= ").push_bind(since.to_string());
+    }
+    Ok(())
+}
+
+fn position_of(row: &SqliteRow) -> Result<ListPosition, TaskStoreError> {
+    let at: jiff::Timestamp = row.get::<String, _>("updated_at").parse().map_err(unavailable)?;
+    Ok(ListPosition { at: at.into(), id: TaskId(row.get("id")) })
 }
 
 fn unsigned(number: i64) -> u64 {
@@ -312,7 +380,7 @@ async fn commit(
 type WriteResult = Result<Result<Written, TaskStoreError>, sqlx::Error>;
 
 async fn create(connection: &mut SqliteConnection, kind: &WriteKind) -> WriteResult {
-    let WriteKind::Create { id, owner, entry, task, state, key } = kind else { return Ok(Ok(Written::Done)) };
+    let WriteKind::Create { row, owner, entry, snapshot, key } = kind else { return Ok(Ok(Written::Done)) };
     if let Some(key) = key {
         let taken = sqlx::query("SELECT task_id, request FROM idempotency_keys WHERE owner = ? AND key = ?")
             .bind(&owner.0)
@@ -327,23 +395,26 @@ async fn create(connection: &mut SqliteConnection, kind: &WriteKind) -> WriteRes
         }
     }
     sqlx::query(
-        "INSERT INTO tasks (id, owner, state, last_sequence, snapshot, snapshot_sequence) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO tasks (id, owner, state, last_sequence, snapshot, snapshot_sequence, context_id, updated_at, options) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?4, ?6, ?7, ?8)",
     )
-    .bind(id.as_str())
+    .bind(row.id.as_str())
     .bind(&owner.0)
-    .bind(state)
+    .bind(&row.state)
     .bind(entry.sequence)
-    .bind(task)
-    .bind(entry.sequence)
+    .bind(snapshot)
+    .bind(&row.context_id)
+    .bind(&row.updated_at)
+    .bind(&row.options)
     .execute(&mut *connection)
     .await?;
-    insert_entry(connection, id, entry).await?;
+    insert_entry(connection, &row.id, entry).await?;
     if let Some(key) = key {
         sqlx::query("INSERT INTO idempotency_keys (owner, key, request, task_id) VALUES (?, ?, ?, ?)")
             .bind(&owner.0)
             .bind(&key.key)
             .bind(&key.request)
-            .bind(id.as_str())
+            .bind(row.id.as_str())
             .execute(&mut *connection)
             .await?;
     }
@@ -351,29 +422,31 @@ async fn create(connection: &mut SqliteConnection, kind: &WriteKind) -> WriteRes
 }
 
 async fn append(connection: &mut SqliteConnection, kind: &WriteKind) -> WriteResult {
-    let WriteKind::Append { id, after, entries, state, settled, snapshot } = kind else {
+    let WriteKind::Append { row, after, entries, settled, snapshot } = kind else {
         return Ok(Ok(Written::Done));
     };
     let Some(last) = entries.last() else { return Ok(Ok(Written::Done)) };
     let updated = sqlx::query(
         "UPDATE tasks SET state = ?1, last_sequence = ?2, snapshot = COALESCE(?3, snapshot), \
          snapshot_sequence = CASE WHEN ?3 IS NULL THEN snapshot_sequence ELSE ?2 END, \
-         attempts = CASE WHEN ?6 THEN 0 ELSE attempts END \
+         attempts = CASE WHEN ?6 THEN 0 ELSE attempts END, updated_at = ?7, options = ?8 \
          WHERE id = ?4 AND last_sequence = ?5",
     )
-    .bind(state)
+    .bind(&row.state)
     .bind(last.sequence)
     .bind(snapshot)
-    .bind(id.as_str())
+    .bind(row.id.as_str())
     .bind(number(*after))
     .bind(settled)
+    .bind(&row.updated_at)
+    .bind(&row.options)
     .execute(&mut *connection)
     .await?;
     if updated.rows_affected() == 0 {
         return Ok(Err(TaskStoreError::Conflict));
     }
     for entry in entries {
-        insert_entry(connection, id, entry).await?;
+        insert_entry(connection, &row.id, entry).await?;
     }
     Ok(Ok(Written::Done))
 }

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 
-use crate::a2a::types::{Task, TaskId};
+use crate::a2a::types::{ContextId, Task, TaskId, TaskState, Timestamp};
 
-use super::event::{Owner, StoredEntry};
+use super::event::{Owner, RequestOptions, StoredEntry};
 
 /// A task as it is kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +17,46 @@ pub struct StoredTask {
     pub sequence: u64,
     /// How often its execution was begun since its last message.
     pub attempts: u32,
+    /// How its client asked with its last message.
+    pub options: RequestOptions,
+}
+
+impl StoredTask {
+    /// A task as it is after its first entry.
+    pub fn first(owner: Owner, task: Task, options: RequestOptions) -> Self {
+        Self { owner, task, sequence: 1, attempts: 0, options }
+    }
+}
+
+/// Which tasks of an owner are meant; what is `None` does not count.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TaskFilter {
+    /// Those of this conversation.
+    pub context_id: Option<ContextId>,
+    /// Those in this state now.
+    pub state: Option<TaskState>,
+    /// Those whose status is of this time or later.
+    pub since: Option<Timestamp>,
+}
+
+/// A place in a list of tasks: just behind this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListPosition {
+    /// Time of its status.
+    pub at: Timestamp,
+    /// Its id, which orders tasks of the same time.
+    pub id: TaskId,
+}
+
+/// A piece of a list of tasks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskPage {
+    /// Newest status first.
+    pub tasks: Vec<Task>,
+    /// How many there are over all pages.
+    pub total: u64,
+    /// Where the next page begins; `None` on the last.
+    pub next: Option<ListPosition>,
 }
 
 /// A key under which a repeated request finds the task of the first.
@@ -65,24 +105,31 @@ pub trait TaskStore: Send + Sync + 'static {
     /// Keeps a new task with its first entry, unless the owner's key is taken.
     async fn create(
         &self,
-        owner: &Owner,
+        new: &StoredTask,
         first: &StoredEntry,
-        task: &Task,
         key: Option<&IdempotencyKey>,
     ) -> Result<Created, TaskStoreError>;
 
-    /// Adds entries that follow `after` without a gap; `task` is the task after the last of them. Where it has ended or
-    /// waits for its client with that, its attempts are counted anew.
+    /// Adds entries that follow `after` without a gap; `stored` is the task after the last of them. Where it has ended
+    /// or waits for its client with that, its attempts are counted anew.
     async fn append(
         &self,
-        id: &TaskId,
         after: u64,
         entries: &[StoredEntry],
-        task: &Task,
+        stored: &StoredTask,
     ) -> Result<(), TaskStoreError>;
 
     /// The task as it is now.
     async fn load(&self, id: &TaskId) -> Result<StoredTask, TaskStoreError>;
+
+    /// Up to `limit` tasks of an owner from `position` on, newest status first.
+    async fn list(
+        &self,
+        owner: &Owner,
+        filter: &TaskFilter,
+        position: Option<&ListPosition>,
+        limit: u32,
+    ) -> Result<TaskPage, TaskStoreError>;
 
     /// Up to `limit` entries after number `after`, in order.
     async fn entries(&self, id: &TaskId, after: u64, limit: u32) -> Result<Vec<StoredEntry>, TaskStoreError>;

@@ -8,7 +8,7 @@ use drydock::a2a::types::{ContextId, Message, Role, Task, TaskId, TaskState, Tas
 use drydock::agent::{Agent, Budget};
 use drydock::cluster::{Cluster, ClusterInfo};
 use drydock::model::{ModelDelta, ModelError, Scripted, ScriptedTurn, ToolCall, Turn};
-use drydock::tasks::{AgentExecutor, ExecutionRequest, Owner, TaskEvent};
+use drydock::tasks::{AgentExecutor, ExecutionRequest, Owner, RequestOptions, TaskEvent};
 use drydock::tools::{ToolContext, ToolOutcome, ToolSpec, Toolbox};
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -72,6 +72,7 @@ fn request() -> ExecutionRequest {
             metadata: None,
         },
         message,
+        options: RequestOptions::default(),
         cancellation: CancellationToken::new(),
     }
 }

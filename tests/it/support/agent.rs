@@ -3,8 +3,9 @@
 use std::future::ready;
 use std::sync::Arc;
 
-use drydock::agent_card::{self, PublishedCard};
-use drydock::app::App;
+use drydock::agent_card::{self, Publication, PublishedCard};
+use drydock::app::{App, Reception};
+use drydock::auth::{Authenticator, Principal};
 use drydock::tasks::{AgentExecutor, RunnerLimits};
 use eventsource_stream::Eventsource;
 use futures::stream::{BoxStream, StreamExt};
@@ -45,12 +46,31 @@ impl TestAgent {
     }
 
     pub async fn with_limits(executor: Arc<dyn AgentExecutor>, limits: RunnerLimits) -> Self {
-        Self::published_as(None, executor, limits).await
+        Self::received(executor, |reception, _| reception.limits = limits).await
+    }
+
+    /// An agent whose reception the test changes, knowing its URL.
+    pub async fn received(
+        executor: Arc<dyn AgentExecutor>,
+        change: impl FnOnce(&mut Reception, &str),
+    ) -> Self {
+        Self::published_as(None, executor, change).await
+    }
+
+    /// An agent that knows these callers, each with a token of the same name.
+    pub async fn known_to(callers: &[&str]) -> Self {
+        let tokens: Vec<_> =
+            callers.iter().map(|name| ((*name).to_owned(), Principal::named(*name))).collect();
+        Self::received(Arc::new(Scripted), |reception, url| {
+            reception.card = card_at(url, |publication| publication.extended = true);
+            reception.authenticator = Authenticator::tokens(tokens);
+        })
+        .await
     }
 
     /// An agent whose card says that it is reached through this proxy.
     pub async fn behind(proxy: &BreakingProxy, executor: Arc<dyn AgentExecutor>) -> Self {
-        let agent = Self::published_as(Some(&proxy.url), executor, RunnerLimits::default()).await;
+        let agent = Self::published_as(Some(&proxy.url), executor, |_, _| {}).await;
         proxy.forward_to(&agent.url);
         agent
     }
@@ -58,17 +78,15 @@ impl TestAgent {
     async fn published_as(
         public_url: Option<&str>,
         executor: Arc<dyn AgentExecutor>,
-        limits: RunnerLimits,
+        change: impl FnOnce(&mut Reception, &str),
     ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}/", listener.local_addr().expect("an address"));
-        let card = PublishedCard::new(
-            agent_card::load(None).expect("the card is right"),
-            public_url.unwrap_or(&url),
-        );
         let store = Arc::new(store_in(folder.path()).await);
-        let app = App::assemble(store, executor, card, limits);
+        let mut reception = Reception::open(card_at(public_url.unwrap_or(&url), |_| {}));
+        change(&mut reception, &url);
+        let app = App::assemble(store, executor, reception);
         let stop = CancellationToken::new();
         tokio::spawn(app.serve(listener, stop.clone().cancelled_owned()));
         Self { url, http: reqwest::Client::new(), _stops: stop.drop_guard(), _folder: folder }
@@ -93,6 +111,14 @@ impl TestAgent {
     pub async fn v03(&self, method: &str, params: Value) -> Value {
         json_of(self.rpc(None, method, params)).await
     }
+}
+
+/// The built-in card of an agent at this URL, with what the test changes.
+pub fn card_at(url: &str, change: impl FnOnce(&mut Publication)) -> PublishedCard {
+    let mut publication = Publication { rest: true, ..Publication::at(url) };
+    change(&mut publication);
+    let card = agent_card::load(None).expect("the card is right");
+    PublishedCard::new(card, &publication).expect("the card is right")
 }
 
 /// A JSON-RPC request to any agent.

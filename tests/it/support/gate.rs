@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use drydock::a2a::types::{Task, TaskId};
+use drydock::a2a::types::TaskId;
 use drydock::tasks::{
-    Created, IdempotencyKey, Owner, SqliteTaskStore, StoredEntry, StoredTask, TaskStore, TaskStoreError,
+    Created, IdempotencyKey, ListPosition, Owner, SqliteTaskStore, StoredEntry, StoredTask, TaskFilter,
+    TaskPage, TaskStore, TaskStoreError,
 };
 use tokio::sync::{Notify, Semaphore};
 
@@ -40,24 +41,32 @@ impl GatedStore {
 impl TaskStore for GatedStore {
     async fn create(
         &self,
-        owner: &Owner,
+        new: &StoredTask,
         first: &StoredEntry,
-        task: &Task,
         key: Option<&IdempotencyKey>,
     ) -> Result<Created, TaskStoreError> {
         self.pass().await;
-        self.inner.create(owner, first, task, key).await
+        self.inner.create(new, first, key).await
     }
 
     async fn append(
         &self,
-        id: &TaskId,
         after: u64,
         entries: &[StoredEntry],
-        task: &Task,
+        stored: &StoredTask,
     ) -> Result<(), TaskStoreError> {
         self.pass().await;
-        self.inner.append(id, after, entries, task).await
+        self.inner.append(after, entries, stored).await
+    }
+
+    async fn list(
+        &self,
+        owner: &Owner,
+        filter: &TaskFilter,
+        position: Option<&ListPosition>,
+        limit: u32,
+    ) -> Result<TaskPage, TaskStoreError> {
+        self.inner.list(owner, filter, position, limit).await
     }
 
     async fn load(&self, id: &TaskId) -> Result<StoredTask, TaskStoreError> {

@@ -18,7 +18,7 @@ pub use puppet::Puppet;
 use std::path::Path;
 
 use drydock::a2a::types::{Message, Role, TaskId};
-use drydock::tasks::{NewMessage, SqliteTaskStore};
+use drydock::tasks::{NewMessage, RequestOptions, SqliteTaskStore};
 
 /// A message of a client that begins a task.
 pub fn message(text: &str) -> NewMessage {
@@ -26,6 +26,7 @@ pub fn message(text: &str) -> NewMessage {
         message: Message { role: Role::User, ..Message::agent_text(text) },
         metadata: None,
         idempotency_key: None,
+        options: RequestOptions::default(),
     }
 }
 

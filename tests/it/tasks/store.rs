@@ -2,8 +2,8 @@
 
 use drydock::a2a::types::{ContextId, Message, Role, Task, TaskId, TaskState, TaskStatus, Timestamp};
 use drydock::tasks::{
-    Created, IdempotencyKey, LogEntry, Owner, SqliteTaskStore, StoredEntry, TaskEvent, TaskStore,
-    TaskStoreError, apply,
+    Created, IdempotencyKey, ListPosition, LogEntry, Owner, RequestOptions, SqliteTaskStore, StoredEntry,
+    StoredTask, TaskEvent, TaskFilter, TaskStore, TaskStoreError, apply,
 };
 
 use crate::support::script::{chunks, status};
@@ -32,16 +32,25 @@ fn first(task: &Task) -> StoredEntry {
     entry(1, LogEntry::Created(task.clone()))
 }
 
+fn stored(owner: &Owner, task: &Task) -> StoredTask {
+    StoredTask::first(owner.clone(), task.clone(), RequestOptions::default())
+}
+
+async fn create(store: &dyn TaskStore, owner: &Owner, task: &Task) {
+    assert_eq!(store.create(&stored(owner, task), &first(task), None).await.unwrap(), Created::New);
+}
+
 async fn append_one(store: &dyn TaskStore, task: Task, next: &StoredEntry) -> Task {
     let task = apply(Some(task), next).unwrap();
-    store.append(&task.id, next.sequence - 1, std::slice::from_ref(next), &task).await.unwrap();
+    let after = StoredTask { sequence: next.sequence, ..stored(&Owner::anonymous(), &task) };
+    store.append(next.sequence - 1, std::slice::from_ref(next), &after).await.unwrap();
     task
 }
 
 async fn keeps_what_it_is_given(store: &dyn TaskStore) {
     let owner = Owner("me".to_owned());
     let mut task = new_task();
-    assert_eq!(store.create(&owner, &first(&task), &task, None).await.unwrap(), Created::New);
+    create(store, &owner, &task).await;
     let mut log = vec![first(&task)];
     log[0].at = store.entries(&task.id, 0, 1).await.unwrap()[0].at;
     let mut events = vec![status(TaskState::Working, Some("reading"))];
@@ -67,12 +76,12 @@ async fn keeps_what_it_is_given(store: &dyn TaskStore) {
 
 async fn refuses_what_does_not_follow(store: &dyn TaskStore) {
     let task = new_task();
-    store.create(&Owner::anonymous(), &first(&task), &task, None).await.unwrap();
+    create(store, &Owner::anonymous(), &task).await;
     let next = update(2, status(TaskState::Working, None));
     let task = append_one(store, task, &next).await;
     for after in [0, 1, 3] {
         let again = update(after + 1, status(TaskState::Completed, None));
-        let refused = store.append(&task.id, after, &[again], &task).await;
+        let refused = store.append(after, &[again], &stored(&Owner::anonymous(), &task)).await;
         assert!(matches!(refused, Err(TaskStoreError::Conflict)), "after {after}");
     }
     assert_eq!(store.load(&task.id).await.unwrap().sequence, 2);
@@ -87,7 +96,7 @@ async fn knows_what_is_unfinished(store: &dyn TaskStore) {
     let mut ids = Vec::new();
     for state in [TaskState::Working, TaskState::InputRequired, TaskState::Completed, TaskState::Canceled] {
         let task = new_task();
-        store.create(&Owner::anonymous(), &first(&task), &task, None).await.unwrap();
+        create(store, &Owner::anonymous(), &task).await;
         let task = append_one(store, task, &update(2, status(state, None))).await;
         ids.push(task.id);
     }
@@ -103,11 +112,52 @@ async fn finds_a_task_by_its_key(store: &dyn TaskStore) {
     let (me, you) = (Owner("me".to_owned()), Owner("you".to_owned()));
     let key = IdempotencyKey { key: "k".to_owned(), request: "digest".to_owned() };
     let (mine, again, yours) = (new_task(), new_task(), new_task());
-    assert_eq!(store.create(&me, &first(&mine), &mine, Some(&key)).await.unwrap(), Created::New);
+    assert_eq!(store.create(&stored(&me, &mine), &first(&mine), Some(&key)).await.unwrap(), Created::New);
     let existing = Created::Existing { task_id: mine.id.clone(), request: "digest".to_owned() };
-    assert_eq!(store.create(&me, &first(&again), &again, Some(&key)).await.unwrap(), existing);
+    assert_eq!(store.create(&stored(&me, &again), &first(&again), Some(&key)).await.unwrap(), existing);
     assert!(matches!(store.load(&again.id).await, Err(TaskStoreError::NotFound)));
-    assert_eq!(store.create(&you, &first(&yours), &yours, Some(&key)).await.unwrap(), Created::New);
+    assert_eq!(store.create(&stored(&you, &yours), &first(&yours), Some(&key)).await.unwrap(), Created::New);
+}
+
+async fn lists_the_newest_status_first(store: &dyn TaskStore) {
+    let (me, you) = (Owner("lister".to_owned()), Owner("another".to_owned()));
+    let context = ContextId::from("talk");
+    let mut expected = Vec::new();
+    for number in 0..7_i64 {
+        let mut task = new_task();
+        // Two of each time, so that the id has to decide.
+        task.status.timestamp = jiff::Timestamp::from_second(1_800_000_000 + number / 2).unwrap().into();
+        task.status.state = if number % 2 == 0 { TaskState::Completed } else { TaskState::Working };
+        if number < 3 {
+            task.context_id = context.clone();
+        }
+        create(store, &me, &task).await;
+        expected.insert(0, task);
+    }
+    create(store, &you, &new_task()).await;
+    let all = store.list(&me, &TaskFilter::default(), None, 100).await.unwrap();
+    assert_eq!((&all.tasks, all.total, &all.next), (&expected, 7, &None));
+    let (mut paged, mut position): (Vec<Task>, Option<ListPosition>) = (Vec::new(), None);
+    loop {
+        let page = store.list(&me, &TaskFilter::default(), position.as_ref(), 3).await.unwrap();
+        assert_eq!(page.total, 7, "the total does not depend on the page");
+        paged.extend(page.tasks);
+        position = page.next;
+        if position.is_none() {
+            break;
+        }
+    }
+    assert_eq!(paged, expected, "pages join without gap or repeat");
+    let filtered = |filter: TaskFilter| async move {
+        store.list(&Owner("lister".to_owned()), &filter, None, 100).await.unwrap()
+    };
+    let in_context = filtered(TaskFilter { context_id: Some(context), ..TaskFilter::default() }).await;
+    assert_eq!(in_context.tasks, expected[4..]);
+    let working = filtered(TaskFilter { state: Some(TaskState::Working), ..TaskFilter::default() }).await;
+    assert_eq!(working.total, 3);
+    let since = expected[1].status.timestamp;
+    let recent = filtered(TaskFilter { since: Some(since), ..TaskFilter::default() }).await;
+    assert_eq!(recent.tasks, expected[..3], "a task of just that time belongs to it");
 }
 
 #[tokio::test]
@@ -118,6 +168,7 @@ async fn sqlite_keeps_the_contract_of_a_task_store() {
     refuses_what_does_not_follow(&store).await;
     knows_what_is_unfinished(&store).await;
     finds_a_task_by_its_key(&store).await;
+    lists_the_newest_status_first(&store).await;
 }
 
 #[tokio::test]
@@ -125,7 +176,7 @@ async fn what_was_acknowledged_is_there_after_a_reopening() {
     let folder = tempfile::tempdir().unwrap();
     let task = new_task();
     let store = store_in(folder.path()).await;
-    store.create(&Owner::anonymous(), &first(&task), &task, None).await.unwrap();
+    create(&store, &Owner::anonymous(), &task).await;
     drop(store);
     assert_eq!(store_in(folder.path()).await.load(&task.id).await.unwrap().task, task);
 }
