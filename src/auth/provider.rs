@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
+use reqwest::Url;
 use reqwest::redirect::Policy;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use url::{Host, Url};
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -80,6 +80,17 @@ pub enum ProviderError {
     TooOften,
 }
 
+impl ProviderError {
+    /// True where trying again may help.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::TooOften => true,
+            Self::Status { status, .. } => *status >= 500,
+            Self::Url { .. } | Self::Refused { .. } | Self::Answer { .. } | Self::OtherIssuer { .. } => false,
+        }
+    }
+}
+
 /// What an issuer says about itself (OpenID Connect discovery).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Metadata {
@@ -142,7 +153,7 @@ pub(super) async fn metadata(http: &reqwest::Client, issuer: &str) -> Result<Met
 pub(super) fn checked(text: &str, what: &'static str) -> Result<Url, ProviderError> {
     let url = Url::parse(text).ok().filter(|url| {
         let safe = match url.scheme() {
-            "https" => url.host().is_some(),
+            "https" => url.has_host(),
             "http" => is_loopback(url),
             _ => false,
         };
@@ -152,12 +163,8 @@ pub(super) fn checked(text: &str, what: &'static str) -> Result<Url, ProviderErr
 }
 
 fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
-        None => false,
-    }
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// The URL for an error text: what stands before an `@` may be a password.

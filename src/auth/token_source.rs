@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use form_urlencoded::{Serializer, byte_serialize};
 use futures::FutureExt;
 use http::{HeaderValue, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
-use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::bearer;
 use super::cached::{Cached, Fetched, Lifetime};

@@ -1,9 +1,11 @@
 //! Who calls: tokens of an identity provider, accepted and refused; and where our own come from.
 
 mod accepted;
+mod command_line;
 mod keys;
 mod outbound;
 mod refused;
+mod served;
 
 use std::time::Duration;
 

@@ -21,7 +21,7 @@ fn credentials(identity: &Identity) -> ClientCredentials {
     }
 }
 
-fn source(identity: &Identity) -> TokenSource {
+pub(super) fn source(identity: &Identity) -> TokenSource {
     TokenSource::client_credentials(credentials(identity)).unwrap()
 }
 

@@ -21,7 +21,6 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use url::form_urlencoded;
 
 /// The machines that it knows, and their secrets.
 pub const CLIENTS: [(&str, &str); 2] =
