@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use eventsource_stream::{Event, Eventsource};
 use futures::stream::{self, BoxStream, StreamExt};
+use http::header::WWW_AUTHENTICATE;
 use reqwest::StatusCode;
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
@@ -45,8 +46,8 @@ pub enum ClientError {
         url: String,
         /// The status.
         status: u16,
-        /// What to do about it.
-        hint: &'static str,
+        /// What the agent says is wrong, and what to do about it.
+        hint: String,
     },
     /// The agent answered with an error of the protocol.
     #[error("the agent answered: {message} ({code})")]
@@ -393,13 +394,26 @@ fn successful(
     if status.is_success() {
         return Ok(response);
     }
-    let hint = match status.as_u16() {
-        401 => ": it wants a token of an issuer that it trusts (--token, or --client-id with --token-url)",
-        403 => ": the token does not allow this",
-        404 => ": is this the address of an A2A agent?",
-        _ => "",
+    let challenge = response.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
+    let said = |name| challenge.and_then(|challenge| parameter(challenge, name));
+    let hint = match (status.as_u16(), said("error_description"), said("scope")) {
+        (401, None, _) => {
+            ": it wants a token of an issuer that it trusts (--token, or --client-id)".to_owned()
+        }
+        (401, Some(problem), _) => format!(": {problem}"),
+        (403, _, Some(scope)) => format!(": the token does not allow this, it has to have the scope {scope}"),
+        (403, ..) => ": the token does not allow this".to_owned(),
+        (404, ..) => ": is this the address of an A2A agent?".to_owned(),
+        _ => String::new(),
     };
     Err(ClientError::Http { url: url.to_owned(), status: status.as_u16(), hint })
+}
+
+/// A parameter of a `WWW-Authenticate` challenge, shortened.
+fn parameter(challenge: &str, name: &str) -> Option<String> {
+    let (_, value) = challenge.split_once(&format!("{name}=\""))?;
+    let value = value.split('"').next().unwrap_or_default();
+    Some(value.chars().take(200).collect())
 }
 
 async fn read_json(response: reqwest::Response, url: &str) -> Result<Value, ClientError> {

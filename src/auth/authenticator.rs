@@ -114,7 +114,7 @@ impl Authenticator {
             Mode::Issuers(issuers) => verified(issuers, headers).await,
         };
         principal.and_then(|principal| self.check_scopes(principal)).inspect_err(|error| match error {
-            AuthError::Missing => {}
+            AuthError::Missing | AuthError::InsufficientScope { .. } => {}
             error => tracing::info!(reason = %error, "refused a caller"),
         })
     }
@@ -123,7 +123,10 @@ impl Authenticator {
         let required = &self.scopes.required;
         match required.iter().all(|scope| principal.has_scope(scope)) {
             true => Ok(principal),
-            false => Err(AuthError::InsufficientScope { required: required.clone() }),
+            false => {
+                tracing::info!(principal.id, ?required, held = ?principal.scopes, "refused a caller without the scope");
+                Err(AuthError::InsufficientScope { required: required.clone() })
+            }
         }
     }
 }

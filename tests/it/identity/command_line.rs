@@ -60,9 +60,12 @@ async fn who_may_not_is_told_so() {
     other.env("DRYDOCK_CLIENT_SECRET", "other-secret");
     let scope = identity.mint(&identity.machine("machine-client", "drydock/write"));
     for (command, expected) in [
-        (ask(&server.url, &[]), "HTTP 401"),
-        (other, "HTTP 401"),
-        (ask(&server.url, &["--token", &scope]), "HTTP 403"),
+        (ask(&server.url, &[]), "HTTP 401: it wants a token"),
+        (other, "HTTP 401: The token's client is not accepted here"),
+        (
+            ask(&server.url, &["--token", &scope]),
+            "HTTP 403: the token does not allow this, it has to have the scope drydock/read",
+        ),
     ] {
         let Output { status, stderr, .. } = output(command).await;
         assert_eq!(status.code(), Some(2));

@@ -20,7 +20,8 @@ use crate::support::{TestAgent, json_of, v1_message, v03_message};
 async fn agent_of(identity: &Identity) -> TestAgent {
     let required = vec!["drydock/read".to_owned()];
     let authenticator = trusting(identity).with_scopes(Scopes { required, write: None });
-    TestAgent::received(Arc::new(Scripted), |reception, _| reception.authenticator = authenticator).await
+    TestAgent::received(Arc::new(Scripted::default()), |reception, _| reception.authenticator = authenticator)
+        .await
 }
 
 fn token_of(identity: &Identity, client: &str) -> String {
@@ -246,5 +247,5 @@ async fn a_fixed_token_that_is_refused_is_not_sent_again() {
     let tokens = TokenSource::fixed("wrong".into());
     let client = A2aClient::connect(&agent.url, Some(tokens)).await.unwrap();
     let error = state_of(&client).await.unwrap_err();
-    assert!(error.to_string().contains("--token"), "{error}");
+    assert!(error.to_string().contains("The token is malformed"), "{error}");
 }
