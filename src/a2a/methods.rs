@@ -16,7 +16,8 @@ use super::request::{Dialect, HistoryLength, SendMessageRequest, TaskRequest};
 use super::service::Surface;
 use super::types::Task;
 use super::v03;
-use crate::tasks::{NewMessage, StartError, Subscription};
+use crate::auth::AuthError;
+use crate::tasks::{Delivery, NewMessage, StartError, Subscription};
 
 /// Methods whose answer is a stream; [`super::sse`] serves them.
 pub(super) const STREAMING: [(&str, Dialect); 4] = [
@@ -147,11 +148,11 @@ where
 async fn send(params: Value, surface: Arc<Surface>, caller: Caller) -> Result<Value, A2aError> {
     let request = SendMessageRequest::read(params, caller.dialect)?;
     let history = request.history_length()?;
-    let immediately = request.configuration.return_immediately;
-    let subscription = start(request, &surface, &caller).await?;
-    let task = match immediately {
-        true => subscription.task,
-        false => subscription.settled().await.map_err(|error| internal(&error))?,
+    let delivery = request.delivery();
+    let subscription = start(request, &surface, &caller, delivery).await?;
+    let task = match delivery {
+        Delivery::Later => subscription.task,
+        _ => subscription.settled().await.map_err(|error| internal(&error))?,
     };
     Ok(match caller.dialect {
         Dialect::V1 => json!({ "task": task_value(task, history, Dialect::V1)? }),
@@ -164,12 +165,13 @@ pub(super) async fn start(
     request: SendMessageRequest,
     surface: &Surface,
     caller: &Caller,
+    delivery: Delivery,
 ) -> Result<Subscription, A2aError> {
     let config = request.configuration.task_push_notification_config.as_ref();
     let config = config.map(|config| surface.offered_push()?.read_sent(config.clone(), caller.dialect));
     let config = config.transpose()?;
     let new = NewMessage {
-        options: request.options(caller.dialect),
+        options: request.options(caller.dialect, delivery),
         idempotency_key: caller.key_of(&request.message.message_id),
         message: request.message,
         metadata: request.metadata,
@@ -215,10 +217,15 @@ async fn delete_push(params: Value, surface: Arc<Surface>, caller: Caller) -> Re
 
 async fn extended_card(_: Value, surface: Arc<Surface>, caller: Caller) -> Result<Value, A2aError> {
     let card = surface.card.extended(caller.dialect.form(), &caller.principal.scopes);
-    card.ok_or_else(|| match caller.dialect {
+    let card = card.ok_or_else(|| match caller.dialect {
         Dialect::V1 => A2aError::UnsupportedOperation("This agent has no extended agent card".to_owned()),
         Dialect::V03 => A2aError::ExtendedAgentCardNotConfigured,
-    })
+    })?;
+    // It is for those who say who they are, also where nobody else has to (§13.3).
+    match surface.authenticator.is_anonymous() {
+        true => Err(AuthError::Missing.into()),
+        false => Ok(card),
+    }
 }
 
 /// A task on the wire, with the newest `history` messages.

@@ -7,6 +7,7 @@ mod bundle;
 mod cli;
 mod diagnosis;
 mod directions;
+mod identity;
 mod push;
 mod support;
 mod tasks;

@@ -14,7 +14,7 @@ use crate::a2a::events::stream_response;
 use crate::a2a::types::{Task, Timestamp};
 use crate::a2a::v03;
 use crate::tasks::{
-    LogEntry, PushFormat, PushState, StoredPush, Subscription, TaskError, TaskEvent, TaskStoreError,
+    LogEntry, PushFormat, PushState, StoredPush, Subscription, TaskError, TaskEvent, TaskStoreError, Until,
 };
 
 /// How long to wait where the store does not work.
@@ -132,7 +132,8 @@ impl Worker {
 
     async fn watch(&self, after: Option<u64>) -> Result<Subscription, TaskStoreError> {
         let config = &self.stored.config;
-        let watched = self.seat.inner.runner.subscribe(&config.owner, &config.task_id, after).await;
+        let watched =
+            self.seat.inner.runner.subscribe(&config.owner, &config.task_id, after, Until::Settled).await;
         watched.map_err(|error| match error {
             TaskError::NotFound(_) | TaskError::NotCancelable { .. } => TaskStoreError::NotFound,
             TaskError::Store(error) => error,

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::script::Scripted;
-use crate::support::{TestAgent, json_of, v1_message, v03_message};
+use crate::support::{TestAgent, card_at, json_of, v1_message, v03_message};
 
 const V1: Option<&str> = Some("1.0");
 
@@ -33,6 +33,33 @@ async fn who_does_not_say_who_they_are_is_asked(#[case] method: Method, #[case] 
 }
 
 #[rstest]
+#[case::by_its_method(Method::POST, "")]
+#[case::by_its_route(Method::GET, "rest/extendedAgentCard")]
+#[case::where_0_3_has_it(Method::GET, "card")]
+#[case::after_a_url_with_a_slash(Method::GET, "/card")]
+#[case::below_its_version(Method::GET, "v1/card")]
+#[tokio::test]
+async fn the_extended_card_is_for_those_who_say_who_they_are(#[case] method: Method, #[case] path: &str) {
+    let body = json!({ "jsonrpc": "2.0", "id": 7, "method": "GetExtendedAgentCard" });
+    let ask = |agent: &TestAgent| {
+        agent.request(method.clone(), path).header("A2A-Version", "1.0").json(&body).bearer_auth("alice")
+    };
+    let agent = TestAgent::known_to(&["alice"]).await;
+    let answer = json_of(ask(&agent)).await;
+    let card = if path.is_empty() { &answer["result"] } else { &answer };
+    assert_eq!(card["name"], "K8s_Diagnostics_Agent", "{answer}");
+    let stranger = agent.request(method.clone(), path).header("A2A-Version", "1.0").json(&body);
+    assert_eq!(stranger.send().await.unwrap().status(), 401);
+    let open = TestAgent::received(Arc::new(Scripted::default()), |reception, url| {
+        reception.card = card_at(url, |publication| publication.extended = true);
+    })
+    .await;
+    let refused = ask(&open).send().await.unwrap();
+    assert_eq!(refused.status(), 401, "also where nobody else has to");
+    assert!(refused.headers().contains_key("www-authenticate"));
+}
+
+#[rstest]
 #[case::the_card(".well-known/agent-card.json")]
 #[case::the_card_of_old(".well-known/agent.json")]
 #[case::the_health("health")]
@@ -45,7 +72,7 @@ async fn what_is_public_asks_nobody(#[case] path: &str) {
 #[tokio::test]
 async fn a_caller_over_its_rate_is_told_when_to_go_on_and_others_are_not() {
     let tokens = ["alice", "bob"].map(|name| (name.to_owned(), drydock::auth::Principal::named(name)));
-    let agent = TestAgent::received(Arc::new(Scripted), |reception, _| {
+    let agent = TestAgent::received(Arc::new(Scripted::default()), |reception, _| {
         reception.authenticator = drydock::auth::Authenticator::tokens(tokens);
         reception.requests.per_second = NonZeroU32::new(1);
     })
@@ -69,7 +96,7 @@ async fn a_caller_over_its_rate_is_told_when_to_go_on_and_others_are_not() {
 #[tokio::test]
 async fn a_caller_with_too_many_tasks_is_refused_and_others_are_not() {
     let tokens = ["alice", "bob"].map(|name| (name.to_owned(), drydock::auth::Principal::named(name)));
-    let agent = TestAgent::received(Arc::new(Scripted), |reception, _| {
+    let agent = TestAgent::received(Arc::new(Scripted::default()), |reception, _| {
         reception.authenticator = drydock::auth::Authenticator::tokens(tokens);
         reception.limits = RunnerLimits { max_per_owner: 1, ..RunnerLimits::default() };
     })
@@ -86,7 +113,7 @@ async fn a_caller_with_too_many_tasks_is_refused_and_others_are_not() {
 
 #[tokio::test]
 async fn a_head_that_does_not_come_ends_its_connection() {
-    let agent = TestAgent::received(Arc::new(Scripted), |reception, _| {
+    let agent = TestAgent::received(Arc::new(Scripted::default()), |reception, _| {
         reception.connections.head_timeout = Duration::from_millis(50);
     })
     .await;
@@ -104,7 +131,7 @@ async fn a_head_that_does_not_come_ends_its_connection() {
 
 #[tokio::test]
 async fn connections_over_the_limit_wait_for_their_turn() {
-    let agent = TestAgent::received(Arc::new(Scripted), |reception, _| {
+    let agent = TestAgent::received(Arc::new(Scripted::default()), |reception, _| {
         reception.connections.open = 1;
         reception.connections.head_timeout = Duration::from_millis(50);
     })
