@@ -83,7 +83,8 @@ async fn main() -> anyhow::Result<()> {
     let card = PublishedCard::new(card, &publication)?;
     let limits = RunnerLimits { max_concurrent: 2048, ..RunnerLimits::default() };
     // Kits receive notifications on the machine on which they run.
-    let push = PushSettings { allow: vec!["127.0.0.0/8".parse()?, "::1".parse()?], ..PushSettings::default() };
+    let push =
+        PushSettings { allow: vec!["127.0.0.0/8".parse()?, "::1".parse()?], ..PushSettings::default() };
     let reception = Reception { authenticator: args.authenticator(), limits, push, ..Reception::open(card) };
     let app = App::assemble(Arc::new(store), Arc::new(args.executor()?), reception);
     println!("listening on http://{address}/");
