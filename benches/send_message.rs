@@ -5,8 +5,8 @@ use std::sync::Arc;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use drydock::agent_card::{self, Publication, PublishedCard};
-use drydock::app::App;
-use drydock::tasks::{RunnerLimits, SqliteTaskStore};
+use drydock::app::{App, Reception};
+use drydock::tasks::SqliteTaskStore;
 use futures::future::join_all;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -48,7 +48,7 @@ async fn serve(folder: &tempfile::TempDir) -> anyhow::Result<String> {
     let url = format!("http://{}/", listener.local_addr()?);
     let store = SqliteTaskStore::open(&folder.path().join("tasks.db")).await?;
     let card = PublishedCard::new(agent_card::load(None)?, &Publication::at(&url))?;
-    let app = App::assemble(Arc::new(store), Arc::new(script::Scripted), card, RunnerLimits::default());
+    let app = App::assemble(Arc::new(store), Arc::new(script::Scripted), Reception::open(card));
     tokio::spawn(app.serve(listener, std::future::pending()));
     Ok(url)
 }

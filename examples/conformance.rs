@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use drydock::agent_card::{self, Publication, PublishedCard};
-use drydock::app::App;
+use drydock::app::{App, Reception};
 use drydock::tasks::{RunnerLimits, SqliteTaskStore};
 use tokio::net::TcpListener;
 
@@ -35,7 +35,8 @@ async fn main() -> anyhow::Result<()> {
     let store = SqliteTaskStore::open(&args.data.join("tasks.db")).await?;
     let card = PublishedCard::new(agent_card::load(None)?, &Publication::at(&url))?;
     let limits = RunnerLimits { max_concurrent: 2048, ..RunnerLimits::default() };
-    let app = App::assemble(Arc::new(store), Arc::new(script::Scripted), card, limits);
+    let reception = Reception { limits, ..Reception::open(card) };
+    let app = App::assemble(Arc::new(store), Arc::new(script::Scripted), reception);
     println!("listening on {url}/");
     app.serve(listener, async {
         let _ = tokio::signal::ctrl_c().await;

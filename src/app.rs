@@ -16,9 +16,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::a2a;
+use crate::a2a::{self, RequestLimits, Surface};
 use crate::agent::{Agent, Budget};
 use crate::agent_card::{self, Publication, PublishedCard};
+use crate::auth::Authenticator;
 use crate::cluster::Cluster;
 use crate::model::Runbook;
 use crate::tasks::{AgentExecutor, Recovered, RunnerLimits, SqliteTaskStore, TaskRunner, TaskStore};
@@ -47,10 +48,39 @@ pub struct Settings {
     pub card: Option<PathBuf>,
     /// Base URL under which clients reach the server.
     pub url: String,
+    /// Says who calls.
+    pub authenticator: Authenticator,
     /// Bounds of the runner.
     pub limits: RunnerLimits,
+    /// Bounds of requests.
+    pub requests: RequestLimits,
     /// Bounds of one task.
     pub budget: Budget,
+}
+
+/// How an agent meets its callers.
+#[derive(Debug, Clone)]
+pub struct Reception {
+    /// Says who the agent is.
+    pub card: PublishedCard,
+    /// Says who calls.
+    pub authenticator: Authenticator,
+    /// Bounds of the runner.
+    pub limits: RunnerLimits,
+    /// Bounds of requests.
+    pub requests: RequestLimits,
+}
+
+impl Reception {
+    /// Lets everyone in, with the usual limits.
+    pub fn open(card: PublishedCard) -> Self {
+        Self {
+            card,
+            authenticator: Authenticator::anonymous(),
+            limits: RunnerLimits::default(),
+            requests: RequestLimits::default(),
+        }
+    }
 }
 
 /// One agent, ready to be served.
@@ -69,18 +99,25 @@ impl App {
         let card = build_card(&settings)?;
         let (store, scratch) = build_store(&settings.storage).await?;
         let executor = build_agent(cluster, settings.budget);
-        Ok(Self { _scratch: scratch, ..Self::assemble(store, executor, card, settings.limits) })
+        let reception = Reception {
+            card,
+            authenticator: settings.authenticator,
+            limits: settings.limits,
+            requests: settings.requests,
+        };
+        Ok(Self { _scratch: scratch, ..Self::assemble(store, executor, reception) })
     }
 
     /// An app of ready-made parts.
     pub fn assemble(
         store: Arc<dyn TaskStore>,
         executor: Arc<dyn AgentExecutor>,
-        card: PublishedCard,
-        limits: RunnerLimits,
+        reception: Reception,
     ) -> Self {
+        let Reception { card, authenticator, limits, requests } = reception;
         let runner = TaskRunner::new(store, executor, limits);
-        let router = a2a::router(runner.clone(), card)
+        let surface = Surface { runner: runner.clone(), card, authenticator, limits: requests };
+        let router = a2a::router(surface)
             .layer(middleware::from_fn(refuse_foreign_pages))
             .layer(CatchPanicLayer::custom(|_| internal_error()));
         Self { runner, router, _scratch: None }

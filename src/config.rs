@@ -2,6 +2,7 @@
 //! clap, and the variables that say where a user keeps data and whether a terminal wants colours).
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -53,6 +54,12 @@ pub struct ServerArgs {
     /// Tasks that are worked on at the same time; others wait
     #[arg(long, value_name = "N", default_value_t = 64, env = "DRYDOCK_MAX_CONCURRENT_TASKS")]
     pub max_concurrent_tasks: usize,
+    /// Tasks of one caller that are worked on or wait at the same time; further ones are refused with 429
+    #[arg(long, value_name = "N", default_value_t = 2048, env = "DRYDOCK_MAX_TASKS_PER_CALLER")]
+    pub max_tasks_per_caller: usize,
+    /// Requests of one caller in a second, twice as many in a burst; further ones are refused with 429 [default: no limit]
+    #[arg(long, value_name = "N", env = "DRYDOCK_MAX_REQUESTS_PER_SECOND")]
+    pub max_requests_per_second: Option<NonZeroU32>,
     /// Time limit of one task, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 300, env = "DRYDOCK_TASK_TIMEOUT")]
     pub task_timeout: u64,

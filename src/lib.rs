@@ -5,6 +5,7 @@
 //! ```text
 //!   cli ── app                        one command per file; app builds everything and hands it down
 //!            │
+//!   auth ────┤                        who calls: bearer token → principal
 //!   a2a ─────┤  POST /                JSON-RPC and SSE, both dialects of the protocol
 //!            ▼
 //!   tasks ── reducer, store, runner   a task outlives its request; every event is stored, then shown
@@ -22,6 +23,8 @@ pub mod cli;
 pub mod config;
 
 pub mod app;
+
+pub mod auth;
 
 pub mod agent_card;
 

@@ -7,8 +7,8 @@ use futures::stream::{self, BoxStream, StreamExt};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::caller::VERSION_HEADER;
 use super::request::Dialect;
-use super::server::VERSION_HEADER;
 use super::types::{Message, StreamResponse, Task, TaskId, TaskState};
 use super::v03;
 
@@ -184,10 +184,7 @@ impl A2aClient {
     fn post(&self, method: &str, params: Value, last_event_id: Option<&str>) -> reqwest::RequestBuilder {
         let id = uuid::Uuid::now_v7().to_string();
         let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
-        let version = match self.dialect {
-            Dialect::V1 => "1.0",
-            Dialect::V03 => "0.3",
-        };
+        let version = self.dialect.version();
         let request = self.http.post(&self.endpoint).header(VERSION_HEADER, version).json(&body);
         let request = match last_event_id {
             Some(id) => request.header("Last-Event-ID", id),

@@ -1,6 +1,7 @@
-//! What can go wrong on the wire: the nine errors of A2A, the five of JSON-RPC, and one of ours, each with its code and
-//! reason (specification §5.4, §9.5).
+//! What can go wrong on the wire: the nine errors of A2A, the five of JSON-RPC, and four that come with an HTTP status of
+//! their own, each with its code and reason (specification §5.4, §9.5, §11.6).
 
+use http::{HeaderValue, StatusCode};
 use jsonrpsee::types::ErrorObjectOwned;
 use serde_json::{Value, json};
 
@@ -10,8 +11,28 @@ use crate::tasks::{StartError, TaskError};
 /// Versions that this agent speaks, newest first.
 pub const SUPPORTED_VERSIONS: [&str; 2] = ["1.0", "0.3"];
 
-/// Code of [`A2aError::Unavailable`]: a server error of JSON-RPC that A2A leaves free.
+// Codes of server errors that JSON-RPC leaves to implementations and A2A leaves free. The last two numbers of those that
+// say who may call are those of the HTTP status.
 pub(super) const UNAVAILABLE: i32 = -32000;
+pub(super) const TOO_MANY_REQUESTS: i32 = -32029;
+const UNAUTHENTICATED: i32 = -32091;
+const FORBIDDEN: i32 = -32093;
+
+/// The HTTP status of an error code with the name that `google.rpc.Status` has for it (§5.4).
+pub(super) fn http_status(code: i32) -> (StatusCode, &'static str) {
+    match code {
+        -32001 | -32601 => (StatusCode::NOT_FOUND, "NOT_FOUND"),
+        -32002 | -32003 | -32004 | -32007 | -32008 | -32009 => {
+            (StatusCode::BAD_REQUEST, "FAILED_PRECONDITION")
+        }
+        -32005 | -32700 | -32600 | -32602 => (StatusCode::BAD_REQUEST, "INVALID_ARGUMENT"),
+        UNAVAILABLE => (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"),
+        TOO_MANY_REQUESTS => (StatusCode::TOO_MANY_REQUESTS, "RESOURCE_EXHAUSTED"),
+        UNAUTHENTICATED => (StatusCode::UNAUTHORIZED, "UNAUTHENTICATED"),
+        FORBIDDEN => (StatusCode::FORBIDDEN, "PERMISSION_DENIED"),
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL"),
+    }
+}
 
 /// An error as a peer sees it. `Display` is the public text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +80,15 @@ pub enum A2aError {
     /// JSON, but not a JSON-RPC request.
     #[error("{0}")]
     InvalidRequest(String),
+    /// The body is too large, or did not arrive in time. Goes with HTTP 413.
+    #[error("The body is larger than {most} bytes, took too long or broke off")]
+    BodyNotRead {
+        /// Largest body, in bytes.
+        most: usize,
+    },
+    /// The body says that it is no JSON. Goes with HTTP 415.
+    #[error("Content-Type has to be application/json or application/a2a+json")]
+    NotJsonContent,
     /// No such method.
     #[error("There is no method {0:?}")]
     MethodNotFound(String),
@@ -76,6 +106,30 @@ pub enum A2aError {
     /// Not now; later perhaps. Goes with HTTP 503.
     #[error("{0}")]
     Unavailable(String),
+    /// This caller asks too much at a time. Goes with HTTP 429.
+    #[error("{problem}")]
+    TooManyRequests {
+        /// What there is too much of.
+        problem: String,
+        /// When to try again, in seconds.
+        retry_after: u64,
+    },
+    /// Who calls is not known. Goes with HTTP 401.
+    #[error("{problem}")]
+    Unauthenticated {
+        /// What is wrong with the credentials.
+        problem: String,
+        /// Value of `WWW-Authenticate`.
+        challenge: Option<HeaderValue>,
+    },
+    /// Who calls may not do this. Goes with HTTP 403.
+    #[error("{problem}")]
+    Forbidden {
+        /// What is missing.
+        problem: String,
+        /// Value of `WWW-Authenticate`.
+        challenge: Option<HeaderValue>,
+    },
 }
 
 impl A2aError {
@@ -97,11 +151,14 @@ impl A2aError {
             Self::ExtensionSupportRequired(_) => -32008,
             Self::VersionNotSupported { .. } => -32009,
             Self::Parse => -32700,
-            Self::InvalidRequest(_) => -32600,
+            Self::InvalidRequest(_) | Self::BodyNotRead { .. } | Self::NotJsonContent => -32600,
             Self::MethodNotFound(_) => -32601,
             Self::InvalidParams { .. } => -32602,
             Self::Internal => -32603,
             Self::Unavailable(_) => UNAVAILABLE,
+            Self::TooManyRequests { .. } => TOO_MANY_REQUESTS,
+            Self::Unauthenticated { .. } => UNAUTHENTICATED,
+            Self::Forbidden { .. } => FORBIDDEN,
         }
     }
 
@@ -119,10 +176,15 @@ impl A2aError {
             Self::VersionNotSupported { .. } => Some("VERSION_NOT_SUPPORTED"),
             Self::Parse
             | Self::InvalidRequest(_)
+            | Self::BodyNotRead { .. }
+            | Self::NotJsonContent
             | Self::MethodNotFound(_)
             | Self::InvalidParams { .. }
             | Self::Internal
-            | Self::Unavailable(_) => None,
+            | Self::Unavailable(_)
+            | Self::TooManyRequests { .. }
+            | Self::Unauthenticated { .. }
+            | Self::Forbidden { .. } => None,
         }
     }
 
@@ -148,10 +210,15 @@ impl A2aError {
             | Self::ExtendedAgentCardNotConfigured
             | Self::Parse
             | Self::InvalidRequest(_)
+            | Self::BodyNotRead { .. }
+            | Self::NotJsonContent
             | Self::MethodNotFound(_)
             | Self::InvalidParams { .. }
             | Self::Internal
-            | Self::Unavailable(_) => json!({}),
+            | Self::Unavailable(_)
+            | Self::TooManyRequests { .. }
+            | Self::Unauthenticated { .. }
+            | Self::Forbidden { .. } => json!({}),
         };
         self.reason().map(|reason| {
             json!([{
@@ -186,6 +253,9 @@ impl From<StartError> for A2aError {
                 Self::UnsupportedOperation(error.to_string())
             }
             StartError::Overloaded | StartError::Stopping => Self::Unavailable(error.to_string()),
+            StartError::TooManyOfOwner(_) => {
+                Self::TooManyRequests { problem: error.to_string(), retry_after: 1 }
+            }
             StartError::ContextMismatch { .. } => Self::params("message.contextId", error.to_string()),
             StartError::IdempotencyMismatch => Self::params("Idempotency-Key", error.to_string()),
             StartError::Store(error) => internal(&error),
@@ -227,6 +297,9 @@ mod tests {
     #[case(A2aError::params("id", "missing"), -32602, None)]
     #[case(A2aError::Internal, -32603, None)]
     #[case(A2aError::Unavailable(String::new()), -32000, None)]
+    #[case(A2aError::TooManyRequests { problem: String::new(), retry_after: 1 }, -32029, None)]
+    #[case(A2aError::Unauthenticated { problem: String::new(), challenge: None }, -32091, None)]
+    #[case(A2aError::Forbidden { problem: String::new(), challenge: None }, -32093, None)]
     fn codes_and_reasons(#[case] error: A2aError, #[case] code: i32, #[case] reason: Option<&str>) {
         let object = ErrorObjectOwned::from(error);
         assert_eq!(object.code(), code);
@@ -238,5 +311,28 @@ mod tests {
                 assert!(value.is_string(), "metadata is a map of strings");
             }
         }
+    }
+
+    #[rstest]
+    #[case::not_found(-32001, 404, "NOT_FOUND")]
+    #[case::not_cancelable(-32002, 400, "FAILED_PRECONDITION")]
+    #[case::push_not_supported(-32003, 400, "FAILED_PRECONDITION")]
+    #[case::unsupported(-32004, 400, "FAILED_PRECONDITION")]
+    #[case::content_type(-32005, 400, "INVALID_ARGUMENT")]
+    #[case::invalid_answer(-32006, 500, "INTERNAL")]
+    #[case::no_extended_card(-32007, 400, "FAILED_PRECONDITION")]
+    #[case::extension_required(-32008, 400, "FAILED_PRECONDITION")]
+    #[case::version(-32009, 400, "FAILED_PRECONDITION")]
+    #[case::parse(-32700, 400, "INVALID_ARGUMENT")]
+    #[case::no_method(-32601, 404, "NOT_FOUND")]
+    #[case::parameters(-32602, 400, "INVALID_ARGUMENT")]
+    #[case::internal(-32603, 500, "INTERNAL")]
+    #[case::unavailable(UNAVAILABLE, 503, "UNAVAILABLE")]
+    #[case::too_many(TOO_MANY_REQUESTS, 429, "RESOURCE_EXHAUSTED")]
+    #[case::unauthenticated(UNAUTHENTICATED, 401, "UNAUTHENTICATED")]
+    #[case::forbidden(FORBIDDEN, 403, "PERMISSION_DENIED")]
+    fn each_code_has_its_http_status(#[case] code: i32, #[case] status: u16, #[case] name: &str) {
+        let (known, known_name) = http_status(code);
+        assert_eq!((known.as_u16(), known_name), (status, name));
     }
 }

@@ -7,11 +7,15 @@ use jsonrpsee::RpcModule;
 use jsonrpsee::types::{ErrorObjectOwned, Params};
 use serde_json::{Value, json};
 
+use super::caller::Caller;
 use super::errors::{A2aError, internal};
-use super::request::{Dialect, Envelope, HistoryLength, SendMessageRequest, TaskRequest};
+use super::failure::Failure;
+use super::list::list_tasks;
+use super::request::{Dialect, HistoryLength, SendMessageRequest, TaskRequest};
+use super::service::Surface;
 use super::types::Task;
 use super::v03;
-use crate::tasks::{NewMessage, Owner, RequestOptions, StartError, Subscription, TaskRunner};
+use crate::tasks::{NewMessage, StartError, Subscription};
 
 /// Methods whose answer is a stream; [`super::sse`] serves them.
 pub(super) const STREAMING: [(&str, Dialect); 4] = [
@@ -21,53 +25,25 @@ pub(super) const STREAMING: [(&str, Dialect); 4] = [
     ("tasks/resubscribe", Dialect::V03),
 ];
 
-const PUSH_METHODS: [(&str, Dialect); 8] = [
-    ("CreateTaskPushNotificationConfig", Dialect::V1),
-    ("GetTaskPushNotificationConfig", Dialect::V1),
-    ("ListTaskPushNotificationConfigs", Dialect::V1),
-    ("DeleteTaskPushNotificationConfig", Dialect::V1),
-    ("tasks/pushNotificationConfig/set", Dialect::V03),
-    ("tasks/pushNotificationConfig/get", Dialect::V03),
-    ("tasks/pushNotificationConfig/list", Dialect::V03),
-    ("tasks/pushNotificationConfig/delete", Dialect::V03),
-];
-
-/// Who calls, and what the request's headers say.
-#[derive(Debug, Clone)]
-pub(super) struct Caller {
-    pub(super) owner: Owner,
-    pub(super) idempotency_key: Option<String>,
-    pub(super) last_event_id: Option<u64>,
-}
-
 /// The unary methods, and which dialect each name belongs to.
 #[derive(Clone)]
 pub(super) struct Methods {
-    module: RpcModule<TaskRunner>,
+    module: RpcModule<Surface>,
     dialects: Arc<Vec<(&'static str, Dialect)>>,
 }
 
 impl Methods {
-    pub(super) fn new(runner: TaskRunner) -> Self {
-        let mut table = Table { module: RpcModule::new(runner), dialects: STREAMING.to_vec() };
-        table.add("SendMessage", Dialect::V1, send_v1);
-        table.add("message/send", Dialect::V03, send_v03);
-        table.add("GetTask", Dialect::V1, get_v1);
-        table.add("tasks/get", Dialect::V03, get_v03);
-        table.add("CancelTask", Dialect::V1, cancel_v1);
-        table.add("tasks/cancel", Dialect::V03, cancel_v03);
-        table.add("ListTasks", Dialect::V1, async |_, _, _| {
-            Err(A2aError::UnsupportedOperation("Listing tasks is not supported by this agent".to_owned()))
-        });
-        for (name, dialect) in PUSH_METHODS {
-            table.add(name, dialect, async |_, _, _| Err(A2aError::PushNotificationNotSupported));
-        }
-        table.add("GetExtendedAgentCard", Dialect::V1, async |_, _, _| {
-            Err(A2aError::UnsupportedOperation("This agent has no extended agent card".to_owned()))
-        });
-        table.add("agent/getAuthenticatedExtendedCard", Dialect::V03, async |_, _, _| {
-            Err(A2aError::ExtendedAgentCardNotConfigured)
-        });
+    pub(super) fn new(surface: Surface) -> Self {
+        let mut table = Table { module: RpcModule::new(surface), dialects: STREAMING.to_vec() };
+        table.add(["SendMessage", "message/send"], send);
+        table.add(["GetTask", "tasks/get"], get);
+        table.add(["ListTasks", "tasks/list"], list);
+        table.add(["CancelTask", "tasks/cancel"], cancel);
+        table.add(["CreateTaskPushNotificationConfig", "tasks/pushNotificationConfig/set"], no_push);
+        table.add(["GetTaskPushNotificationConfig", "tasks/pushNotificationConfig/get"], no_push);
+        table.add(["ListTaskPushNotificationConfigs", "tasks/pushNotificationConfig/list"], no_push);
+        table.add(["DeleteTaskPushNotificationConfig", "tasks/pushNotificationConfig/delete"], no_push);
+        table.add(["GetExtendedAgentCard", "agent/getAuthenticatedExtendedCard"], extended_card);
         Self { module: table.module, dialects: Arc::new(table.dialects) }
     }
 
@@ -86,40 +62,52 @@ impl Methods {
     }
 
     /// Calls a unary method and returns its result.
-    pub(super) async fn call(&self, envelope: &Envelope, caller: Caller) -> Result<Value, ErrorObjectOwned> {
+    pub(super) async fn call(&self, method: &str, params: Value, caller: Caller) -> Result<Value, Failure> {
         let mut module = self.module.clone();
         module.extensions_mut().insert(caller);
         // The id stays with us: jsonrpsee knows fewer kinds of ids than JSON-RPC has.
-        let request =
-            json!({ "jsonrpc": "2.0", "id": 0, "method": envelope.method, "params": [envelope.params] });
+        let request = json!({ "jsonrpc": "2.0", "id": 0, "method": method, "params": [params] });
         let answer = module.raw_json_request(&request.to_string(), 1).await;
         let (answer, _) = answer.map_err(|error| internal(&error))?;
         let mut answer: Value = serde_json::from_str(answer.get()).map_err(|error| internal(&error))?;
         match answer.get_mut("error").map(Value::take) {
-            Some(error) => Err(serde_json::from_value(error).map_err(|error| internal(&error))?),
+            Some(error) => {
+                let error: ErrorObjectOwned =
+                    serde_json::from_value(error).map_err(|error| internal(&error))?;
+                Err(error.into())
+            }
             None => Ok(answer["result"].take()),
         }
     }
 }
 
+/// True for a method whose answer is a stream.
+pub(super) fn is_streaming(method: &str) -> bool {
+    STREAMING.iter().any(|(name, _)| *name == method)
+}
+
 struct Table {
-    module: RpcModule<TaskRunner>,
+    module: RpcModule<Surface>,
     dialects: Vec<(&'static str, Dialect)>,
 }
 
 impl Table {
-    fn add<F>(&mut self, name: &'static str, dialect: Dialect, method: F)
-    where
-        F: AsyncMethod,
-    {
+    /// A method under its name in 1.0 and in 0.3.
+    fn add<F: AsyncMethod>(&mut self, names: [&'static str; 2], method: F) {
+        for (name, dialect) in names.into_iter().zip([Dialect::V1, Dialect::V03]) {
+            self.add_one(name, dialect, method.clone());
+        }
+    }
+
+    fn add_one<F: AsyncMethod>(&mut self, name: &'static str, dialect: Dialect, method: F) {
         let added = self.module.register_async_method(
             name,
-            move |params: Params<'static>, runner, extensions: Extensions| {
+            move |params: Params<'static>, surface, extensions: Extensions| {
                 let method = method.clone();
                 async move {
                     let params: Value = params.one().unwrap_or(Value::Null);
                     let caller = extensions.get::<Caller>().cloned().ok_or(A2aError::Internal)?;
-                    method.call(params, runner, caller).await.map_err(ErrorObjectOwned::from)
+                    method.call(params, surface, caller).await.map_err(ErrorObjectOwned::from)
                 }
             },
         );
@@ -135,65 +123,57 @@ trait AsyncMethod: Clone + Send + Sync + 'static {
     fn call(
         &self,
         params: Value,
-        runner: Arc<TaskRunner>,
+        surface: Arc<Surface>,
         caller: Caller,
     ) -> impl Future<Output = Result<Value, A2aError>> + Send;
 }
 
 impl<F, R> AsyncMethod for F
 where
-    F: Fn(Value, Arc<TaskRunner>, Caller) -> R + Clone + Send + Sync + 'static,
+    F: Fn(Value, Arc<Surface>, Caller) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Result<Value, A2aError>> + Send,
 {
     fn call(
         &self,
         params: Value,
-        runner: Arc<TaskRunner>,
+        surface: Arc<Surface>,
         caller: Caller,
     ) -> impl Future<Output = Result<Value, A2aError>> + Send {
-        self(params, runner, caller)
+        self(params, surface, caller)
     }
 }
 
-async fn send_v1(params: Value, runner: Arc<TaskRunner>, caller: Caller) -> Result<Value, A2aError> {
-    Ok(json!({ "task": send(params, &runner, caller, Dialect::V1).await? }))
-}
-
-async fn send_v03(params: Value, runner: Arc<TaskRunner>, caller: Caller) -> Result<Value, A2aError> {
-    Ok(v03::task_to_v03(send(params, &runner, caller, Dialect::V03).await?))
-}
-
-async fn send(
-    params: Value,
-    runner: &TaskRunner,
-    caller: Caller,
-    dialect: Dialect,
-) -> Result<Value, A2aError> {
-    let request = SendMessageRequest::read(params, dialect)?;
+async fn send(params: Value, surface: Arc<Surface>, caller: Caller) -> Result<Value, A2aError> {
+    let request = SendMessageRequest::read(params, caller.dialect)?;
     let history = request.history_length()?;
     let immediately = request.configuration.return_immediately;
-    let subscription = start(request, runner, caller, dialect).await?;
+    let subscription = start(request, &surface, &caller).await?;
     let task = match immediately {
         true => subscription.task,
         false => subscription.settled().await.map_err(|error| internal(&error))?,
     };
-    task_value(task, history)
+    Ok(match caller.dialect {
+        Dialect::V1 => json!({ "task": task_value(task, history, Dialect::V1)? }),
+        Dialect::V03 => task_value(task, history, Dialect::V03)?,
+    })
 }
 
 /// Starts or continues a task, with the error that each dialect has for a task that has ended.
 pub(super) async fn start(
     request: SendMessageRequest,
-    runner: &TaskRunner,
-    caller: Caller,
-    dialect: Dialect,
+    surface: &Surface,
+    caller: &Caller,
 ) -> Result<Subscription, A2aError> {
+    if request.configuration.task_push_notification_config.is_some() {
+        return Err(A2aError::PushNotificationNotSupported);
+    }
     let new = NewMessage {
+        options: request.options(caller.dialect),
+        idempotency_key: caller.key_of(&request.message.message_id),
         message: request.message,
         metadata: request.metadata,
-        idempotency_key: caller.idempotency_key,
-        options: RequestOptions::default(),
     };
-    runner.start(&caller.owner, new).await.map_err(|error| match (dialect, error) {
+    surface.runner.start(&caller.owner, new).await.map_err(|error| match (caller.dialect, error) {
         (Dialect::V03, error @ StartError::TaskTerminal { .. }) => {
             A2aError::params("message.taskId", error.to_string())
         }
@@ -201,29 +181,44 @@ pub(super) async fn start(
     })
 }
 
-async fn get_v1(params: Value, runner: Arc<TaskRunner>, caller: Caller) -> Result<Value, A2aError> {
+async fn get(params: Value, surface: Arc<Surface>, caller: Caller) -> Result<Value, A2aError> {
     let request = TaskRequest::read(params)?;
     let history = request.history_length()?;
-    task_value(runner.get(&caller.owner, &request.id).await?, history)
+    task_value(surface.runner.get(&caller.owner, &request.id).await?, history, caller.dialect)
 }
 
-async fn get_v03(params: Value, runner: Arc<TaskRunner>, caller: Caller) -> Result<Value, A2aError> {
-    get_v1(params, runner, caller).await.map(v03::task_to_v03)
+async fn list(params: Value, surface: Arc<Surface>, caller: Caller) -> Result<Value, A2aError> {
+    list_tasks(params, &surface.runner, &caller.owner, caller.dialect).await
 }
 
-async fn cancel_v1(params: Value, runner: Arc<TaskRunner>, caller: Caller) -> Result<Value, A2aError> {
+async fn cancel(params: Value, surface: Arc<Surface>, caller: Caller) -> Result<Value, A2aError> {
     let request = TaskRequest::read(params)?;
-    task_value(runner.cancel(&caller.owner, &request.id).await?, None)
+    task_value(surface.runner.cancel(&caller.owner, &request.id).await?, None, caller.dialect)
 }
 
-async fn cancel_v03(params: Value, runner: Arc<TaskRunner>, caller: Caller) -> Result<Value, A2aError> {
-    cancel_v1(params, runner, caller).await.map(v03::task_to_v03)
+async fn no_push(_: Value, _: Arc<Surface>, _: Caller) -> Result<Value, A2aError> {
+    Err(A2aError::PushNotificationNotSupported)
+}
+
+async fn extended_card(_: Value, _: Arc<Surface>, caller: Caller) -> Result<Value, A2aError> {
+    Err(match caller.dialect {
+        Dialect::V1 => A2aError::UnsupportedOperation("This agent has no extended agent card".to_owned()),
+        Dialect::V03 => A2aError::ExtendedAgentCardNotConfigured,
+    })
 }
 
 /// A task on the wire, with the newest `history` messages.
-fn task_value(mut task: Task, history: HistoryLength) -> Result<Value, A2aError> {
+pub(super) fn task_value(
+    mut task: Task,
+    history: HistoryLength,
+    dialect: Dialect,
+) -> Result<Value, A2aError> {
     shorten_history(&mut task, history);
-    serde_json::to_value(task).map_err(|error| internal(&error))
+    let task = serde_json::to_value(task).map_err(|error| internal(&error))?;
+    Ok(match dialect {
+        Dialect::V1 => task,
+        Dialect::V03 => v03::task_to_v03(task),
+    })
 }
 
 pub(super) fn shorten_history(task: &mut Task, history: HistoryLength) {

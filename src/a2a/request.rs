@@ -1,11 +1,15 @@
 //! What a peer asks for, read once at the edge: the envelope, the version, the parameters.
 
+use std::collections::BTreeMap;
+
 use serde::de::{DeserializeOwned, Error};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::errors::A2aError;
 use super::types::{Message, Metadata, PartContent, TaskId};
+use crate::tasks::RequestOptions;
 
 /// Which dialect a request speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,39 +20,72 @@ pub enum Dialect {
     V03,
 }
 
-/// A JSON-RPC request whose parameters are not read yet.
-#[derive(Debug, Clone, PartialEq)]
+impl Dialect {
+    /// The version as `A2A-Version` has it.
+    pub fn version(self) -> &'static str {
+        match self {
+            Self::V1 => "1.0",
+            Self::V03 => "0.3",
+        }
+    }
+}
+
+/// The id of a JSON-RPC request, echoed as it was written: no digit of a large number is lost. `null` where there was none.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(transparent)]
+pub(super) struct RequestId(Option<Box<RawValue>>);
+
+/// Longest id of a request, in bytes: it comes back with every event of a stream.
+const MAX_REQUEST_ID: usize = 1024;
+
+impl RequestId {
+    fn read(raw: Option<Box<RawValue>>) -> Result<Self, A2aError> {
+        let Some(raw) = raw.filter(|raw| raw.get() != "null") else { return Ok(Self::default()) };
+        let is_scalar = raw.get().starts_with(|c: char| matches!(c, '"' | '-') || c.is_ascii_digit());
+        match raw.get().len() {
+            _ if !is_scalar => Err(A2aError::InvalidRequest("id is a string or a number".to_owned())),
+            length if length > MAX_REQUEST_ID => {
+                Err(A2aError::InvalidRequest(format!("id is longer than {MAX_REQUEST_ID} bytes")))
+            }
+            _ => Ok(Self(Some(raw))),
+        }
+    }
+}
+
+/// A JSON-RPC request whose parameters are not checked yet.
+#[derive(Debug, Clone)]
 pub(super) struct Envelope {
-    /// Echoed as it came. `null` where there was none.
-    pub(super) id: Value,
+    pub(super) id: RequestId,
     pub(super) method: String,
     pub(super) params: Value,
 }
 
 /// Reads a body. The error comes with the id, as far as that could be read.
-pub(super) fn read_envelope(body: &[u8]) -> Result<Envelope, (Value, A2aError)> {
-    let value: Value = serde_json::from_slice(body).map_err(|_| (Value::Null, A2aError::Parse))?;
+pub(super) fn read_envelope(body: &[u8]) -> Result<Envelope, (RequestId, A2aError)> {
+    let nameless = |error| (RequestId::default(), error);
     let invalid = |problem: &str| A2aError::InvalidRequest(problem.to_owned());
-    let Value::Object(mut request) = value else {
-        let problem =
-            if value.is_array() { "Batches are not part of A2A" } else { "A request is a JSON object" };
-        return Err((Value::Null, invalid(problem)));
+    let whole: &RawValue = serde_json::from_slice(body).map_err(|_| nameless(A2aError::Parse))?;
+    let mut request: BTreeMap<String, Box<RawValue>> = serde_json::from_str(whole.get()).map_err(|_| {
+        let problem = match whole.get().starts_with('[') {
+            true => "Batches are not part of A2A",
+            false => "A request is a JSON object",
+        };
+        nameless(invalid(problem))
+    })?;
+    let id = RequestId::read(request.remove("id")).map_err(nameless)?;
+    let mut member = |name| -> Result<Value, (RequestId, A2aError)> {
+        let raw: Option<Box<RawValue>> = request.remove(name);
+        let value = raw.map(|raw| serde_json::from_str(raw.get())).transpose();
+        value.map(Option::unwrap_or_default).map_err(|_| (id.clone(), A2aError::Parse))
     };
-    let id = match request.remove("id") {
-        Some(id @ (Value::String(_) | Value::Number(_))) => id,
-        None | Some(Value::Null) => Value::Null,
-        Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
-            return Err((Value::Null, invalid("id is a string or a number")));
-        }
-    };
-    if request.get("jsonrpc") != Some(&Value::from("2.0")) {
+    if member("jsonrpc")? != "2.0" {
         return Err((id, invalid("jsonrpc has to be \"2.0\"")));
     }
-    let Some(Value::String(method)) = request.remove("method") else {
-        return Err((id, invalid("method has to be a string")));
-    };
-    let params = request.remove("params").unwrap_or(Value::Null);
-    Ok(Envelope { id, method, params })
+    let (method, params) = (member("method")?, member("params")?);
+    match method {
+        Value::String(method) => Ok(Envelope { id, method, params }),
+        _ => Err((id, invalid("method has to be a string"))),
+    }
 }
 
 /// The dialect that a version names; only major and minor count.
@@ -68,6 +105,10 @@ fn shortened(text: &str) -> String {
 
 /// Longest id of a client, in characters.
 const MAX_ID: usize = 256;
+/// Most parts of a message.
+const MAX_PARTS: usize = 256;
+/// Most entries of a message's other lists.
+const MAX_ENTRIES: usize = 64;
 
 /// Parameters of SendMessage and SendStreamingMessage.
 #[derive(Debug, Clone, Deserialize)]
@@ -84,10 +125,10 @@ pub(super) struct SendMessageRequest {
 pub(super) struct SendMessageConfiguration {
     #[serde(default)]
     accepted_output_modes: Vec<String>,
-    task_push_notification_config: Option<Value>,
+    pub(super) task_push_notification_config: Option<Value>,
     #[serde(default, deserialize_with = "integer")]
     history_length: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "boolean")]
     pub(super) return_immediately: bool,
 }
 
@@ -100,8 +141,22 @@ pub(super) struct TaskRequest {
     history_length: Option<i64>,
 }
 
+/// A query parameter is a text.
+pub(super) fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "true or false is needed")]
+    enum Boolean {
+        Value(bool),
+        Text(String),
+    }
+    match Boolean::deserialize(deserializer)? {
+        Boolean::Value(value) => Ok(value),
+        Boolean::Text(text) => text.parse().map_err(|_| D::Error::custom("true or false is needed")),
+    }
+}
+
 /// ProtoJSON lets a sender write an integer as a string.
-fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+pub(super) fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged, expecting = "an integer is needed")]
     enum Integer {
@@ -136,6 +191,35 @@ impl SendMessageRequest {
         Ok(request)
     }
 
+    /// How the client asks.
+    pub(super) fn options(&self, dialect: Dialect) -> RequestOptions {
+        RequestOptions {
+            accepted_output_modes: self.configuration.accepted_output_modes.clone(),
+            protocol_version: dialect.version().to_owned(),
+        }
+    }
+
+    /// Lists come back with the task, too.
+    fn check_lengths(&self) -> Result<(), A2aError> {
+        let message = &self.message;
+        let lists = [
+            ("message.parts", message.parts.len(), MAX_PARTS),
+            ("message.extensions", message.extensions.len(), MAX_ENTRIES),
+            ("message.referenceTaskIds", message.reference_task_ids.len(), MAX_ENTRIES),
+            (
+                "configuration.acceptedOutputModes",
+                self.configuration.accepted_output_modes.len(),
+                MAX_ENTRIES,
+            ),
+        ];
+        match lists.into_iter().find(|(_, length, most)| length > most) {
+            Some((field, length, most)) => {
+                Err(A2aError::params(field, format!("has {length} entries; at most {most} are taken")))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Ids come back in every event and in the log.
     fn check_ids(&self) -> Result<(), A2aError> {
         let message = &self.message;
@@ -155,15 +239,13 @@ impl SendMessageRequest {
     }
 
     fn check_content(&self) -> Result<(), A2aError> {
+        self.check_lengths()?;
         self.check_ids()?;
         let is_file = |content: &PartContent| matches!(content, PartContent::Raw(_) | PartContent::Url(_));
         if self.message.parts.iter().any(|part| is_file(&part.content)) {
             return Err(A2aError::ContentTypeNotSupported(
                 "Files and links are not supported; send text or data parts".to_owned(),
             ));
-        }
-        if self.configuration.task_push_notification_config.is_some() {
-            return Err(A2aError::PushNotificationNotSupported);
         }
         let wanted = &self.configuration.accepted_output_modes;
         if !wanted.is_empty() && !wanted.iter().any(|mode| accepts(mode)) {
@@ -194,7 +276,7 @@ impl TaskRequest {
     }
 }
 
-fn history_length(length: Option<i64>, field: &str) -> Result<HistoryLength, A2aError> {
+pub(super) fn history_length(length: Option<i64>, field: &str) -> Result<HistoryLength, A2aError> {
     length
         .map(|length| usize::try_from(length).map_err(|_| A2aError::params(field, "must not be negative")))
         .transpose()
@@ -205,8 +287,8 @@ fn accepts(mode: &str) -> bool {
     mode == "*/*" || mode == "text/*" || OUTPUT_MODES.iter().any(|ours| ours.eq_ignore_ascii_case(mode))
 }
 
-/// Deserializes parameters; the error names the field.
-fn parse<T: DeserializeOwned>(params: Value) -> Result<T, A2aError> {
+/// Deserializes parameters in their canonical form; the error names the field.
+pub(super) fn parse<T: DeserializeOwned>(params: Value) -> Result<T, A2aError> {
     if !params.is_object() {
         return Err(A2aError::params("params", "must be an object"));
     }
@@ -235,7 +317,7 @@ fn check_parts(message: &Value) -> Result<(), A2aError> {
 
 /// What ProtoJSON lets a sender write, in one form: `null` is absent, `message_id` is `messageId`, roles may be numbers.
 /// Free content (`data`, `metadata`) stays as it is.
-fn canonical(value: Value) -> Value {
+pub(super) fn canonical(value: Value) -> Value {
     match value {
         Value::Object(object) => {
             let mut canonical_object = Map::new();

@@ -11,54 +11,68 @@ use axum::response::{IntoResponse, Response};
 use futures::stream::{self, BoxStream, StreamExt};
 use http::HeaderValue;
 use http::header::CACHE_CONTROL;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::caller::Caller;
 use super::errors::{A2aError, internal};
-use super::methods::{Caller, shorten_history, start};
-use super::request::{Dialect, Envelope, SendMessageRequest, TaskRequest};
+use super::failure::Failure;
+use super::methods::{shorten_history, start};
+use super::request::{Dialect, RequestId, SendMessageRequest, TaskRequest};
+use super::server::RpcAnswer;
+use super::service::Surface;
 use super::types::{
     ContextId, Message, StreamResponse, TaskArtifactUpdateEvent, TaskId, TaskState, TaskStatus,
     TaskStatusUpdateEvent,
 };
 use super::v03;
-use crate::tasks::{LogEntry, StoredEntry, Subscription, TaskEvent, TaskRunner};
+use crate::tasks::{LogEntry, StoredEntry, Subscription, TaskEvent};
 
 /// A comment is sent this often where nothing else is, so that proxies keep the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Serves a streaming method. Errors before the first event are for a plain JSON-RPC answer.
+/// How an event is wrapped, which differs by binding.
+#[derive(Debug, Clone)]
+pub(super) enum Framing {
+    /// As a JSON-RPC response with the request's id (§9.4.2).
+    JsonRpc(RequestId),
+    /// As it is (§11.7).
+    Rest,
+}
+
+/// Serves a streaming method. Errors before the first event are for a plain answer.
 pub(super) async fn serve(
-    envelope: Envelope,
-    dialect: Dialect,
-    runner: &TaskRunner,
+    method: &str,
+    params: Value,
+    framing: Framing,
+    surface: &Surface,
     caller: Caller,
 ) -> Result<Response, A2aError> {
-    let (subscription, snapshot) = match envelope.method.as_str() {
+    let dialect = caller.dialect;
+    let (subscription, snapshot) = match method {
         "SendStreamingMessage" | "message/stream" => {
-            let request = SendMessageRequest::read(envelope.params, dialect)?;
+            let request = SendMessageRequest::read(params, dialect)?;
             let history = request.history_length()?;
-            let mut subscription = start(request, runner, caller, dialect).await?;
+            let mut subscription = start(request, surface, &caller).await?;
             shorten_history(&mut subscription.task, history);
             (subscription, true)
         }
-        _ => subscribe(envelope.params, dialect, runner, &caller).await?,
+        _ => subscribe(params, surface, &caller).await?,
     };
-    Ok(respond(frames(subscription, snapshot), envelope.id, dialect))
+    Ok(respond(frames(subscription, snapshot), framing, dialect))
 }
 
 /// A task that has ended has no stream, except for a reader who missed the end of it.
 async fn subscribe(
     params: Value,
-    dialect: Dialect,
-    runner: &TaskRunner,
+    surface: &Surface,
     caller: &Caller,
 ) -> Result<(Subscription, bool), A2aError> {
     let request = TaskRequest::read(params)?;
     let after = caller.last_event_id;
-    let subscription = runner.subscribe(&caller.owner, &request.id, after).await?;
+    let subscription = surface.runner.subscribe(&caller.owner, &request.id, after).await?;
     if subscription.task.status.state.is_terminal() && after.is_none() {
         let problem = format!("Task {} has ended; read it with GetTask or tasks/get", request.id);
-        return Err(match dialect {
+        return Err(match caller.dialect {
             Dialect::V1 => A2aError::UnsupportedOperation(problem),
             Dialect::V03 => A2aError::params("id", problem),
         });
@@ -114,25 +128,28 @@ fn stream_response(stored: StoredEntry, task_id: &TaskId, context_id: &ContextId
     }
 }
 
-fn respond(frames: BoxStream<'static, Frame>, id: Value, dialect: Dialect) -> Response {
-    let events = frames.map(move |frame| Ok::<_, Infallible>(event(frame, &id, dialect)));
+fn respond(frames: BoxStream<'static, Frame>, framing: Framing, dialect: Dialect) -> Response {
+    let events = frames.map(move |frame| Ok::<_, Infallible>(event(frame, &framing, dialect)));
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
 }
 
-fn event(frame: Frame, id: &Value, dialect: Dialect) -> Event {
-    let (sequence, answer) = match frame
-        .and_then(|(sequence, response)| Ok((sequence, wire(&response, dialect)?)))
-    {
-        Ok((sequence, result)) => (Some(sequence), json!({ "jsonrpc": "2.0", "id": id, "result": result })),
-        Err(error) => (None, super::server::error_value(id, error.into())),
-    };
-    let event = Event::default().data(answer.to_string());
-    match sequence {
-        Some(sequence) => event.id(sequence.to_string()),
-        None => event,
+fn event(frame: Frame, framing: &Framing, dialect: Dialect) -> Event {
+    let shown = frame.and_then(|(sequence, response)| Ok((sequence, wire(&response, dialect)?)));
+    match shown {
+        Ok((sequence, result)) => Event::default().id(sequence.to_string()).data(match framing {
+            Framing::JsonRpc(id) => RpcAnswer::result(id, &result),
+            Framing::Rest => result.to_string(),
+        }),
+        Err(error) => {
+            let failure = Failure::from(error);
+            match framing {
+                Framing::JsonRpc(id) => Event::default().data(RpcAnswer::error(id, failure.error())),
+                Framing::Rest => Event::default().event("error").data(failure.rest_body().to_string()),
+            }
+        }
     }
 }
 

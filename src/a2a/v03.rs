@@ -18,7 +18,7 @@ fn state_to_v03(state: &str) -> String {
     }
 }
 
-fn state_from_v03(state: &str) -> String {
+pub(super) fn state_from_v03(state: &str) -> String {
     match state {
         "unknown" => "TASK_STATE_UNSPECIFIED".to_owned(),
         name => format!("TASK_STATE_{}", name.to_uppercase().replace('-', "_")),

@@ -12,10 +12,11 @@ use super::Exit;
 use super::serve::{listen, stop_signal};
 use super::terminal::{BAD, BOLD, DIM, one_line, print, styled};
 use super::transcript::Transcript;
-use crate::a2a::A2aClient;
 use crate::a2a::types::{Message, PartContent, Role, Task, TaskState};
+use crate::a2a::{A2aClient, RequestLimits};
 use crate::agent::{Budget, REPORT_ARTIFACT};
 use crate::app::{App, Settings, Storage};
+use crate::auth::Authenticator;
 use crate::cluster::{Bundle, Cluster};
 use crate::diagnosis::report::{Report, Severity};
 use crate::tasks::RunnerLimits;
@@ -59,7 +60,9 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
         storage: Storage::Temporary,
         card: None,
         url: url.clone(),
+        authenticator: Authenticator::anonymous(),
         limits: RunnerLimits::default(),
+        requests: RequestLimits::default(),
         budget: Budget::default(),
     };
     let cluster = Cluster::from_bundle(shop());

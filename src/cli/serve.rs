@@ -11,7 +11,9 @@ use tokio::net::TcpListener;
 
 use super::Exit;
 use super::terminal::{BOLD, print, styled};
+use crate::a2a::RequestLimits;
 use crate::app::{App, Settings, Storage};
+use crate::auth::Authenticator;
 use crate::cluster::Cluster;
 use crate::config::{ClusterArgs, ServerArgs, default_data_dir};
 use crate::tasks::RunnerLimits;
@@ -63,7 +65,9 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
         storage: Storage::Folder(folder.clone()),
         card: args.server.card.clone(),
         url: url.clone(),
+        authenticator: Authenticator::anonymous(),
         limits: limits(&args.server),
+        requests: requests(&args.server),
         budget: args.server.budget(),
     };
     let announcement = announcement(&cluster.info.name, address, &url, &folder);
@@ -77,7 +81,15 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
 }
 
 fn limits(args: &ServerArgs) -> RunnerLimits {
-    RunnerLimits { max_concurrent: args.max_concurrent_tasks, ..RunnerLimits::default() }
+    RunnerLimits {
+        max_concurrent: args.max_concurrent_tasks,
+        max_per_owner: args.max_tasks_per_caller,
+        ..RunnerLimits::default()
+    }
+}
+
+fn requests(args: &ServerArgs) -> RequestLimits {
+    RequestLimits { per_second: args.max_requests_per_second, ..RequestLimits::default() }
 }
 
 fn announcement(cluster: &str, address: SocketAddr, url: &str, folder: &std::path::Path) -> String {

@@ -40,6 +40,8 @@ pub struct RunnerLimits {
     pub max_concurrent: usize,
     /// Tasks that may wait for their turn; further ones are refused.
     pub max_waiting: usize,
+    /// Tasks of one owner that are executed or wait for their turn; further ones are refused.
+    pub max_per_owner: usize,
     /// How long a canceled execution may take to end by itself.
     pub cancel_grace: Duration,
     /// Executions of one task that may be cut short by the end of the process before the task is given up.
@@ -48,7 +50,13 @@ pub struct RunnerLimits {
 
 impl Default for RunnerLimits {
     fn default() -> Self {
-        Self { max_concurrent: 64, max_waiting: 4096, cancel_grace: Duration::from_secs(2), max_attempts: 3 }
+        Self {
+            max_concurrent: 64,
+            max_waiting: 4096,
+            max_per_owner: 2048,
+            cancel_grace: Duration::from_secs(2),
+            max_attempts: 3,
+        }
     }
 }
 
@@ -94,6 +102,9 @@ pub enum StartError {
     /// Too many tasks wait already.
     #[error("too many tasks are waiting; try again later")]
     Overloaded,
+    /// The owner has too many at a time.
+    #[error("{0} tasks of this caller are being worked on or wait; try again when one of them has ended")]
+    TooManyOfOwner(usize),
     /// The server stops.
     #[error("the server is stopping; try again later")]
     Stopping,
@@ -152,6 +163,7 @@ pub(super) struct Inner {
 #[derive(Clone)]
 struct Live {
     ticket: u64,
+    owner: Owner,
     cancellation: CancellationToken,
     news: watch::Receiver<u64>,
 }
@@ -222,7 +234,7 @@ impl TaskRunner {
             .idempotency_key
             .as_ref()
             .map(|key| IdempotencyKey { key: key.clone(), request: digest(&new) });
-        let claim = self.claim(&task.id).map_err(|taken| taken.refuse(&task.id))?;
+        let claim = self.claim(owner, &task.id).map_err(|taken| taken.refuse(&task.id))?;
         let first = StoredEntry { sequence: 1, at, entry: LogEntry::Created(task.clone()) };
         let stored = StoredTask::first(owner.clone(), task, new.options);
         let created = self.inner.store.create(&stored, &first, key.as_ref()).await;
@@ -254,7 +266,7 @@ impl TaskRunner {
         if mine.task.status.state.is_terminal() {
             return Err(ended(mine.task.status.state));
         }
-        let claim = self.claim(id).map_err(|taken| taken.refuse(id))?;
+        let claim = self.claim(owner, id).map_err(|taken| taken.refuse(id))?;
         let now = self.load(owner, id).await.map_err(StartError::Store)?.ok_or_else(not_found)?;
         let state = now.task.status.state;
         let message = Message { context_id: Some(now.task.context_id.clone()), ..new.message };
@@ -315,7 +327,7 @@ impl TaskRunner {
                 }
                 _ => {}
             }
-            match self.claim_unbounded(id) {
+            match self.claim_unbounded(owner, id) {
                 Ok(claim) => return self.cancel_idle(owner, &claim).await,
                 Err(_) => waited |= self.cancel_running(id).await,
             }
@@ -348,7 +360,7 @@ impl TaskRunner {
         let mut recovered = Recovered::default();
         for id in self.inner.store.unfinished().await? {
             let stored = self.inner.store.load(&id).await?;
-            let Ok(claim) = self.claim_unbounded(&id) else { continue };
+            let Ok(claim) = self.claim_unbounded(&stored.owner, &id) else { continue };
             let history = &stored.task.history;
             let of_client = history.iter().rev().find(|message| message.role == Role::User);
             let message = of_client.or_else(|| history.last()).cloned();
@@ -409,22 +421,27 @@ impl TaskRunner {
         Ok(stored)
     }
 
-    fn claim(&self, id: &TaskId) -> Result<Claim, Taken> {
+    fn claim(&self, owner: &Owner, id: &TaskId) -> Result<Claim, Taken> {
         let limits = &self.inner.limits;
         if self.active() >= limits.max_concurrent.saturating_add(limits.max_waiting) {
             return Err(Taken::Full);
         }
-        self.claim_unbounded(id)
+        let of_owner = self.inner.live().values().filter(|live| live.owner == *owner).count();
+        if of_owner >= limits.max_per_owner {
+            return Err(Taken::FullOfOwner(of_owner));
+        }
+        self.claim_unbounded(owner, id)
     }
 
-    fn claim_unbounded(&self, id: &TaskId) -> Result<Claim, Taken> {
+    fn claim_unbounded(&self, owner: &Owner, id: &TaskId) -> Result<Claim, Taken> {
         let (news, receiver) = watch::channel(0);
         let cancellation = CancellationToken::new();
         let ticket = self.inner.tickets.fetch_add(1, Ordering::Relaxed);
         match self.inner.live().entry(id.clone()) {
             Entry::Occupied(_) => return Err(Taken::Busy),
             Entry::Vacant(free) => {
-                free.insert(Live { ticket, cancellation: cancellation.clone(), news: receiver });
+                let cancellation = cancellation.clone();
+                free.insert(Live { ticket, owner: owner.clone(), cancellation, news: receiver });
             }
         }
         Ok(Claim { inner: Arc::clone(&self.inner), id: id.clone(), ticket, cancellation, news })
@@ -464,6 +481,8 @@ enum Taken {
     Busy,
     /// Too many are given already.
     Full,
+    /// So many are given to this owner already.
+    FullOfOwner(usize),
 }
 
 impl Taken {
@@ -471,6 +490,7 @@ impl Taken {
         match self {
             Self::Busy => StartError::Busy(id.clone()),
             Self::Full => StartError::Overloaded,
+            Self::FullOfOwner(tasks) => StartError::TooManyOfOwner(tasks),
         }
     }
 }
@@ -511,4 +531,10 @@ fn submitted(new: &NewMessage, at: Timestamp) -> Task {
 fn digest(new: &NewMessage) -> String {
     let request = serde_json::to_vec(&(&new.message, &new.metadata)).unwrap_or_default();
     Sha256::digest(&request).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl std::fmt::Debug for TaskRunner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskRunner").field("active", &self.active()).finish_non_exhaustive()
+    }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// What each module may use of ours. `a2a::types` is listed apart from `a2a`, because it is plain data.
 const ALLOWED: &[(&str, &[&str])] = &[
+    ("auth", &[]),
     ("diagnosis", &[]),
     ("a2a::types", &[]),
     ("cluster", &["diagnosis"]),
@@ -14,8 +15,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tasks", &["a2a::types"]),
     ("agent", &["a2a::types", "tasks", "model", "tools", "cluster", "diagnosis"]),
     ("agent_card", &["a2a::types"]),
-    ("a2a", &["a2a::types", "tasks", "agent_card"]),
-    ("config", &["agent", "cluster"]),
+    ("a2a", &["a2a::types", "auth", "tasks", "agent_card"]),
+    ("config", &["agent", "auth", "cluster"]),
     (
         "app",
         &[
@@ -23,6 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "a2a::types",
             "agent",
             "agent_card",
+            "auth",
             "cluster",
             "config",
             "diagnosis",
@@ -39,6 +41,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "agent",
             "agent_card",
             "app",
+            "auth",
             "cluster",
             "config",
             "diagnosis",

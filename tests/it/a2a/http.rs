@@ -1,6 +1,6 @@
 //! What arrives that is no proper request, and the paths beside `/`.
 
-use drydock::a2a::MAX_BODY;
+use drydock::a2a::RequestLimits;
 use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -50,7 +50,8 @@ async fn only_json_is_read(#[case] content_type: &str, #[case] status: u16) {
 #[tokio::test]
 async fn a_body_that_is_too_large_is_refused() {
     let agent = TestAgent::scripted().await;
-    let request = agent.rpc(Some("1.0"), "SendMessage", v1_message(&"x".repeat(MAX_BODY)));
+    let request =
+        agent.rpc(Some("1.0"), "SendMessage", v1_message(&"x".repeat(RequestLimits::default().max_body)));
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), 413);
     assert_eq!(response.json::<Value>().await.unwrap()["error"]["code"], -32600);

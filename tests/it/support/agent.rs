@@ -4,7 +4,8 @@ use std::future::ready;
 use std::sync::Arc;
 
 use drydock::agent_card::{self, Publication, PublishedCard};
-use drydock::app::App;
+use drydock::app::{App, Reception};
+use drydock::auth::{Authenticator, Principal};
 use drydock::tasks::{AgentExecutor, RunnerLimits};
 use eventsource_stream::Eventsource;
 use futures::stream::{BoxStream, StreamExt};
@@ -45,12 +46,27 @@ impl TestAgent {
     }
 
     pub async fn with_limits(executor: Arc<dyn AgentExecutor>, limits: RunnerLimits) -> Self {
-        Self::published_as(None, executor, limits).await
+        Self::received(executor, |reception| reception.limits = limits).await
+    }
+
+    /// An agent whose reception the test changes.
+    pub async fn received(executor: Arc<dyn AgentExecutor>, change: impl FnOnce(&mut Reception)) -> Self {
+        Self::published_as(None, executor, change).await
+    }
+
+    /// An agent that knows these callers, each with a token of the same name.
+    pub async fn known_to(callers: &[&str]) -> Self {
+        let tokens: Vec<_> =
+            callers.iter().map(|name| ((*name).to_owned(), Principal::named(*name))).collect();
+        Self::received(Arc::new(Scripted), |reception| {
+            reception.authenticator = Authenticator::tokens(tokens);
+        })
+        .await
     }
 
     /// An agent whose card says that it is reached through this proxy.
     pub async fn behind(proxy: &BreakingProxy, executor: Arc<dyn AgentExecutor>) -> Self {
-        let agent = Self::published_as(Some(&proxy.url), executor, RunnerLimits::default()).await;
+        let agent = Self::published_as(Some(&proxy.url), executor, |_| {}).await;
         proxy.forward_to(&agent.url);
         agent
     }
@@ -58,7 +74,7 @@ impl TestAgent {
     async fn published_as(
         public_url: Option<&str>,
         executor: Arc<dyn AgentExecutor>,
-        limits: RunnerLimits,
+        change: impl FnOnce(&mut Reception),
     ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -69,7 +85,9 @@ impl TestAgent {
         )
         .expect("the card is right");
         let store = Arc::new(store_in(folder.path()).await);
-        let app = App::assemble(store, executor, card, limits);
+        let mut reception = Reception::open(card);
+        change(&mut reception);
+        let app = App::assemble(store, executor, reception);
         let stop = CancellationToken::new();
         tokio::spawn(app.serve(listener, stop.clone().cancelled_owned()));
         Self { url, http: reqwest::Client::new(), _stops: stop.drop_guard(), _folder: folder }
