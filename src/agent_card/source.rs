@@ -30,6 +30,9 @@ pub enum CardError {
     /// Not JSON.
     #[error("the agent card is not valid JSON: {0}")]
     NotJson(#[from] serde_json::Error),
+    /// Signed, but without a URL to stand by.
+    #[error("a signed card has to name where the agent is reached: say --public-url")]
+    NoUrlToSign,
     /// A member is missing, unknown, of the wrong type, or claims what is not there.
     #[error("the agent card is wrong: {member} {problem}")]
     Wrong {
