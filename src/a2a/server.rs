@@ -16,7 +16,7 @@ use super::caller::requested_version;
 use super::errors::A2aError;
 use super::failure::Failure;
 use super::methods::is_streaming;
-use super::request::{Dialect, Envelope, RequestId, dialect_of, read_envelope};
+use super::request::{Envelope, RequestId, dialect_of, read_envelope};
 use super::rest;
 use super::service::{Service, Surface, check_content_type};
 use super::sse::{self, Framing};
@@ -44,8 +44,7 @@ async fn get_health() -> Response {
 async fn get_card(State(service): State<Service>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let form = match requested_version(&parts).as_deref().map(|version| dialect_of(Some(version))) {
-        Some(Ok(Dialect::V1)) => Form::V1,
-        Some(Ok(Dialect::V03)) => Form::V03,
+        Some(Ok(dialect)) => dialect.form(),
         Some(Err(_)) | None => Form::Merged,
     };
     service.surface.card.as_asked(&parts).respond(form, &parts.headers)

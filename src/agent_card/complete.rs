@@ -12,7 +12,7 @@ pub(super) fn complete(source: &CardSource, publication: &Publication) -> AgentC
     card.supported_interfaces = interfaces(publication);
     card.capabilities.streaming = Some(true);
     card.capabilities.push_notifications = Some(publication.push);
-    card.capabilities.extended_agent_card = Some(publication.has_extended());
+    card.capabilities.extended_agent_card = Some(publication.extended);
     if let Some(security) = &publication.security {
         card.security_schemes = security.schemes();
         card.security_requirements = security.requirements(&[]);
@@ -30,7 +30,7 @@ pub(super) fn complete_extended(
     publication: &Publication,
     held: &BTreeSet<String>,
 ) -> Option<AgentCard> {
-    if !publication.has_extended() {
+    if !publication.extended {
         return None;
     }
     let mut card = complete(source, publication);

@@ -24,7 +24,7 @@ pub struct Publication {
     pub security: Option<Security>,
     /// Whether webhooks are called.
     pub push: bool,
-    /// Whether authenticated callers are told more. Has no effect where everyone may call.
+    /// Whether authenticated callers are told more. Makes sense only where callers are authenticated.
     pub extended: bool,
     /// What only they are told, such as which cluster this agent looks at: sentences that follow the description.
     pub details: Option<String>,
@@ -47,11 +47,6 @@ impl Publication {
         }
     }
 
-    /// Whether there is an extended card.
-    pub(super) fn has_extended(&self) -> bool {
-        self.extended && self.security.is_some()
-    }
-
     /// A path below the URL.
     pub(super) fn url_of(&self, path: &str) -> String {
         match self.url.contains('?') {
@@ -65,7 +60,7 @@ impl Publication {
         let capabilities = &source.card.capabilities;
         let claims = [
             ("capabilities.pushNotifications", capabilities.push_notifications, self.push),
-            ("capabilities.extendedAgentCard", capabilities.extended_agent_card, self.has_extended()),
+            ("capabilities.extendedAgentCard", capabilities.extended_agent_card, self.extended),
         ];
         for (member, claimed, offered) in claims {
             if claimed == Some(true) && !offered {
