@@ -48,8 +48,9 @@ pub(super) fn payloads(card: &Value) -> Vec<Payload> {
     payloads
 }
 
-/// The members that 1.0 knows, without those that have their default; None where one that it requires is missing.
+/// The members that 1.0 knows, without those that have their default. A card without interfaces is none of 1.0.
 fn known(card: &Value) -> Option<Value> {
+    card.get("supportedInterfaces")?;
     let card: AgentCard = serde_json::from_value(without_null(card.clone())).ok()?;
     serde_json::to_value(card).ok()
 }
@@ -70,7 +71,7 @@ fn without_null(value: Value) -> Value {
     }
 }
 
-/// Without empty texts, lists and objects, and what is empty without those.
+/// Without nulls, empty texts, lists and objects, and what is empty without those.
 fn without_empty(value: Value) -> Option<Value> {
     match value {
         Value::Object(members) => {
@@ -84,6 +85,7 @@ fn without_empty(value: Value) -> Option<Value> {
             (!rest.is_empty()).then_some(Value::Array(rest))
         }
         Value::String(text) if text.is_empty() => None,
+        Value::Null => None,
         other => Some(other),
     }
 }
@@ -186,7 +188,7 @@ mod tests {
                 .expect("a card of 1.0")
                 .contains(r#"{"params":{"n":null},"uri":"u"}"#)
         );
-        card.as_object_mut().expect("an object").remove("skills");
+        card.as_object_mut().expect("an object").remove("supportedInterfaces");
         assert_eq!(text_of(&card, Coverage::Known), None, "no card of 1.0");
     }
 }

@@ -257,7 +257,7 @@ mod tests {
             "provider": { "organization": "O", "url": "https://o" },
             "supportedInterfaces": [{ "url": "https://a/", "protocolBinding": "JSONRPC", "protocolVersion": "1.0", "tenant": "t" }],
             "capabilities": { "streaming": true, "pushNotifications": false,
-                "extensions": [{ "uri": "urn:x", "required": true, "description": "e", "params": { "n": 1.5, "none": null } }] },
+                "extensions": [{ "uri": "urn:x", "required": true, "description": "e", "params": { "n": 1.5, "list": [1] } }] },
             "securitySchemes": { "s": { "oauth2SecurityScheme": { "oauth2MetadataUrl": "https://m",
                 "flows": { "clientCredentials": { "tokenUrl": "https://t", "scopes": { "read": "r" } } } } } },
             "securityRequirements": [{ "schemes": { "s": { "list": ["read"] } } }],
