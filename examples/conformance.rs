@@ -1,15 +1,19 @@
-//! An A2A server whose agent does what the message says, for clients that want to see every course a task can take:
-//! `hold`, `slow`, `big`, `ask`, `fail`, `reject`, or an echo.
+//! An A2A server whose agent does what the message says, for clients and conformance kits that want to see every course a
+//! task can take; the words are in `tests/it/support/script.rs`. Everything else is what `drydock serve` serves: both
+//! dialects, JSON-RPC on `/` and HTTP+JSON on `/rest`.
 //!
-//! `cargo run --example conformance -- --port 9000 [--data DIR]`
+//! `cargo run --example conformance -- [--port 9000] [--token TOKEN] [--store sqlite:FILE | --data DIR]`
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::{Context, bail};
 use clap::Parser;
-use drydock::agent_card::{self, Publication, PublishedCard};
+use drydock::agent_card::{CardSource, Publication, PublishedCard};
 use drydock::app::{App, Reception};
+use drydock::auth::{Authenticator, Principal};
 use drydock::tasks::{RunnerLimits, SqliteTaskStore};
 use tokio::net::TcpListener;
 
@@ -21,23 +25,65 @@ struct Args {
     /// Port; 0 picks a free one
     #[arg(long, default_value_t = 9000)]
     port: u16,
-    /// Folder for tasks
+    /// Let in only who has this bearer token
     #[arg(long)]
-    data: PathBuf,
+    token: Option<String>,
+    /// Where tasks are kept: sqlite:FILE
+    #[arg(long, conflicts_with = "data")]
+    store: Option<String>,
+    /// Folder for tasks; without it and --store they are gone when the server stops
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// What a kit calls its streaming timeout, in seconds
+    #[arg(long, env = "TCK_STREAMING_TIMEOUT", default_value_t = 2.0)]
+    streaming_timeout: f64,
+}
+
+impl Args {
+    /// The database file.
+    fn database(&self, scratch: &tempfile::TempDir) -> anyhow::Result<PathBuf> {
+        let Some(store) = &self.store else {
+            let folder = self.data.clone().unwrap_or_else(|| scratch.path().to_owned());
+            std::fs::create_dir_all(&folder)?;
+            return Ok(folder.join("tasks.db"));
+        };
+        match store.split_once(':') {
+            Some(("sqlite", file)) => Ok(PathBuf::from(file.trim_start_matches("//"))),
+            Some(("postgres" | "postgresql", _)) => {
+                bail!("--store: PostgreSQL is not built yet; use sqlite:FILE")
+            }
+            _ => bail!("--store: {store} is neither sqlite:FILE nor postgres:URL"),
+        }
+    }
+
+    fn authenticator(&self) -> Authenticator {
+        let principal = Principal { id: "conformance".to_owned(), ..Principal::anonymous() };
+        let known = self.token.clone().map(|token| Authenticator::tokens([(token, principal)]));
+        known.unwrap_or_else(Authenticator::anonymous)
+    }
+
+    fn executor(&self) -> anyhow::Result<script::Scripted> {
+        let timeout = Duration::try_from_secs_f64(self.streaming_timeout).context("--streaming-timeout")?;
+        Ok(script::Scripted { timeout, leaves_v03_working: true })
+    }
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, args.port))).await?;
-    let url = format!("http://{}", listener.local_addr()?);
-    std::fs::create_dir_all(&args.data)?;
-    let store = SqliteTaskStore::open(&args.data.join("tasks.db")).await?;
-    let card = PublishedCard::new(agent_card::load(None)?, &Publication::at(&url))?;
+    let address = listener.local_addr()?;
+    let scratch = tempfile::tempdir()?;
+    let store = SqliteTaskStore::open(&args.database(&scratch)?).await?;
+    // Kits take an address in numbers for something that should not be public.
+    let url = format!("http://localhost:{}", address.port());
+    let card = CardSource::read(serde_json::from_str(include_str!("conformance-card.json"))?)?;
+    let publication = Publication { rest: true, extended: true, ..Publication::at(&url) };
+    let card = PublishedCard::new(card, &publication)?;
     let limits = RunnerLimits { max_concurrent: 2048, ..RunnerLimits::default() };
-    let reception = Reception { limits, ..Reception::open(card) };
-    let app = App::assemble(Arc::new(store), Arc::new(script::Scripted), reception);
-    println!("listening on {url}/");
+    let reception = Reception { authenticator: args.authenticator(), limits, ..Reception::open(card) };
+    let app = App::assemble(Arc::new(store), Arc::new(args.executor()?), reception);
+    println!("listening on http://{address}/");
     app.serve(listener, async {
         let _ = tokio::signal::ctrl_c().await;
     })

@@ -15,7 +15,7 @@ use super::request::{Dialect, HistoryLength, SendMessageRequest, TaskRequest};
 use super::service::Surface;
 use super::types::Task;
 use super::v03;
-use crate::tasks::{NewMessage, StartError, Subscription};
+use crate::tasks::{Delivery, NewMessage, StartError, Subscription};
 
 /// Methods whose answer is a stream; [`super::sse`] serves them.
 pub(super) const STREAMING: [(&str, Dialect); 4] = [
@@ -146,11 +146,11 @@ where
 async fn send(params: Value, surface: Arc<Surface>, caller: Caller) -> Result<Value, A2aError> {
     let request = SendMessageRequest::read(params, caller.dialect)?;
     let history = request.history_length()?;
-    let immediately = request.configuration.return_immediately;
-    let subscription = start(request, &surface, &caller).await?;
-    let task = match immediately {
-        true => subscription.task,
-        false => subscription.settled().await.map_err(|error| internal(&error))?,
+    let delivery = request.delivery();
+    let subscription = start(request, &surface, &caller, delivery).await?;
+    let task = match delivery {
+        Delivery::Later => subscription.task,
+        _ => subscription.settled().await.map_err(|error| internal(&error))?,
     };
     Ok(match caller.dialect {
         Dialect::V1 => json!({ "task": task_value(task, history, Dialect::V1)? }),
@@ -163,12 +163,13 @@ pub(super) async fn start(
     request: SendMessageRequest,
     surface: &Surface,
     caller: &Caller,
+    delivery: Delivery,
 ) -> Result<Subscription, A2aError> {
     if request.configuration.task_push_notification_config.is_some() {
         return Err(A2aError::PushNotificationNotSupported);
     }
     let new = NewMessage {
-        options: request.options(caller.dialect),
+        options: request.options(caller.dialect, delivery),
         idempotency_key: caller.key_of(&request.message.message_id),
         message: request.message,
         metadata: request.metadata,

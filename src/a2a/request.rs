@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::errors::A2aError;
 use super::types::{Message, Metadata, PartContent, TaskId};
 use crate::agent_card::Form;
-use crate::tasks::RequestOptions;
+use crate::tasks::{Delivery, RequestOptions};
 
 /// Which dialect a request speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,8 +137,8 @@ pub(super) struct SendMessageConfiguration {
     pub(super) task_push_notification_config: Option<Value>,
     #[serde(default, deserialize_with = "integer")]
     history_length: Option<i64>,
-    #[serde(default, deserialize_with = "boolean")]
-    pub(super) return_immediately: bool,
+    #[serde(default, deserialize_with = "optional_boolean")]
+    return_immediately: Option<bool>,
 }
 
 /// Parameters of GetTask, CancelTask and SubscribeToTask.
@@ -162,6 +162,10 @@ pub(super) fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool
         Boolean::Value(value) => Ok(value),
         Boolean::Text(text) => text.parse().map_err(|_| D::Error::custom("true or false is needed")),
     }
+}
+
+fn optional_boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    boolean(deserializer).map(Some)
 }
 
 /// ProtoJSON lets a sender write an integer as a string.
@@ -201,10 +205,20 @@ impl SendMessageRequest {
     }
 
     /// How the client asks.
-    pub(super) fn options(&self, dialect: Dialect) -> RequestOptions {
+    pub(super) fn options(&self, dialect: Dialect, delivery: Delivery) -> RequestOptions {
         RequestOptions {
             accepted_output_modes: self.configuration.accepted_output_modes.clone(),
             protocol_version: dialect.version().to_owned(),
+            delivery,
+        }
+    }
+
+    /// How the client of a unary method waits.
+    pub(super) fn delivery(&self) -> Delivery {
+        match self.configuration.return_immediately {
+            None => Delivery::Unsaid,
+            Some(false) => Delivery::Awaited,
+            Some(true) => Delivery::Later,
         }
     }
 
@@ -422,7 +436,7 @@ mod tests {
         });
         let request = SendMessageRequest::read(params, Dialect::V1).unwrap();
         assert_eq!(request.message.message_id, "m");
-        assert!(request.configuration.return_immediately);
+        assert_eq!(request.delivery(), Delivery::Later);
         assert_eq!(request.history_length(), Ok(Some(3)));
     }
 

@@ -32,6 +32,23 @@ pub struct RequestOptions {
     pub accepted_output_modes: Vec<String>,
     /// The version of A2A that it speaks, such as `1.0`.
     pub protocol_version: String,
+    /// How it waits for the result.
+    pub delivery: Delivery,
+}
+
+/// How a client waits for the result of its message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Delivery {
+    /// It does not say, and gets the result.
+    #[default]
+    Unsaid,
+    /// It wants the result.
+    Awaited,
+    /// It goes on at once, and asks later or is told.
+    Later,
+    /// It watches the stream.
+    Streamed,
 }
 
 /// A status or artifact update, as an executor emits it. Ids and time are added when it is stored.

@@ -86,7 +86,10 @@ impl Execution {
                 biased;
                 () = inner.abandon.cancelled() => return Err(Left::Abandoned),
                 () = &mut grace_is_over => canceled(),
-                event = next_of(&mut events) => self.event_or_end(event),
+                event = next_of(&mut events) => match event {
+                    Ok(None) if self.is_handed_over() => return Ok(()),
+                    event => self.event_or_end(event),
+                },
             };
             let group = self.with_what_is_ready(event, &mut events);
             self.commit(group, news).await?;
@@ -102,8 +105,10 @@ impl Execution {
     ) -> Vec<TaskEvent> {
         let mut group = vec![first];
         while group.len() < GROUP && matches!(group.last(), Some(TaskEvent::Artifact { .. })) {
-            let Some(event) = next_of(events).now_or_never() else { break };
-            group.push(self.event_or_end(event));
+            match next_of(events).now_or_never() {
+                None | Some(Ok(None)) => break,
+                Some(event) => group.push(self.event_or_end(event)),
+            }
         }
         group
     }
@@ -119,6 +124,13 @@ impl Execution {
             cancellation: self.cancellation.clone(),
         };
         stream::once(async move { executor.execute(request) }).flatten().fuse().boxed()
+    }
+
+    /// True where the task goes on working elsewhere.
+    fn is_handed_over(&self) -> bool {
+        self.inner.executor.hands_over()
+            && self.stored.task.status.state == TaskState::Working
+            && !self.cancellation.is_cancelled()
     }
 
     /// The executor's event, or what it means that there is none.

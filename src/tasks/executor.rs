@@ -25,8 +25,14 @@ pub struct ExecutionRequest {
 /// Does the work of a task.
 ///
 /// The stream should end with a status in a terminal or interrupted state; one that ends without is recorded as
-/// failed by the runner. Dropping the stream must stop the work.
+/// failed by the runner, unless the executor [hands over](Self::hands_over). Dropping the stream must stop the work.
 pub trait AgentExecutor: Send + Sync + 'static {
     /// Starts the work; nothing happens until the stream is polled.
     fn execute(&self, request: ExecutionRequest) -> BoxStream<'static, TaskEvent>;
+
+    /// Whether an execution may end while its task goes on working elsewhere. Until the next message or a cancel nobody
+    /// works on such a task here.
+    fn hands_over(&self) -> bool {
+        false
+    }
 }

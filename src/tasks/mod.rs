@@ -12,7 +12,7 @@ mod state;
 mod store;
 mod subscription;
 
-pub use event::{LogEntry, Owner, RequestOptions, StoredEntry, TaskEvent};
+pub use event::{Delivery, LogEntry, Owner, RequestOptions, StoredEntry, TaskEvent};
 pub use executor::{AgentExecutor, ExecutionRequest};
 pub use runner::{NewMessage, Recovered, RunnerLimits, StartError, TaskError, TaskRunner};
 pub use sqlite::SqliteTaskStore;
@@ -20,4 +20,4 @@ pub use state::{IllegalEvent, apply};
 pub use store::{
     Created, IdempotencyKey, ListPosition, StoredTask, TaskFilter, TaskPage, TaskStore, TaskStoreError,
 };
-pub use subscription::Subscription;
+pub use subscription::{Subscription, Until};

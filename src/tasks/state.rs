@@ -18,7 +18,7 @@ pub enum IllegalEvent {
     /// A second `Created`.
     #[error("the task exists already")]
     AlreadyCreated,
-    /// A message of the client while the task does not wait for one.
+    /// A message of the client before the one before was begun with.
     #[error("the task does not wait for a message")]
     NotWaiting,
     /// A chunk for an artifact that was never begun.
@@ -58,7 +58,8 @@ pub(super) fn advance(task: &mut Task, stored: &StoredEntry) -> Result<(), Illeg
 }
 
 fn receive(task: &mut Task, message: &Message, at: Timestamp) -> Result<(), IllegalEvent> {
-    if !task.status.state.is_interrupted() {
+    // A task that works takes a message where its work was handed over; the runner knows whether it was.
+    if !task.status.state.is_interrupted() && task.status.state != TaskState::Working {
         return Err(IllegalEvent::NotWaiting);
     }
     task.history.extend(task.status.message.take());
