@@ -13,7 +13,7 @@ use super::serve::{listen, stop_signal};
 use super::terminal::{BAD, BOLD, DIM, one_line, print, styled};
 use super::transcript::Transcript;
 use crate::a2a::types::{Message, PartContent, Role, Task, TaskState};
-use crate::a2a::{A2aClient, RequestLimits};
+use crate::a2a::{A2aClient, PushSettings, RequestLimits};
 use crate::agent::{Budget, REPORT_ARTIFACT};
 use crate::agent_card::Publication;
 use crate::app::{App, Settings, Storage};
@@ -64,6 +64,7 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
         authenticator: Authenticator::anonymous(),
         limits: RunnerLimits::default(),
         requests: RequestLimits::default(),
+        push: PushSettings::default(),
         budget: Budget::default(),
     };
     let cluster = Cluster::from_bundle(shop());
