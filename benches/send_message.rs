@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use drydock::agent_card::{self, PublishedCard};
+use drydock::agent_card::{self, Publication, PublishedCard};
 use drydock::app::{App, Reception};
 use drydock::tasks::SqliteTaskStore;
 use futures::future::join_all;
@@ -47,7 +47,7 @@ async fn serve(folder: &tempfile::TempDir) -> anyhow::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/", listener.local_addr()?);
     let store = SqliteTaskStore::open(&folder.path().join("tasks.db")).await?;
-    let card = PublishedCard::new(agent_card::load(None)?, &url);
+    let card = PublishedCard::new(agent_card::load(None)?, &Publication::at(&url))?;
     let app = App::assemble(Arc::new(store), Arc::new(script::Scripted::default()), Reception::open(card));
     tokio::spawn(app.serve(listener, std::future::pending()));
     Ok(url)

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use drydock::agent_card::PublishedCard;
+use drydock::agent_card::{CardSource, Publication, PublishedCard, Security};
 use drydock::app::{App, Reception};
 use drydock::auth::{Authenticator, Principal};
 use drydock::tasks::{RunnerLimits, SqliteTaskStore};
@@ -62,6 +62,18 @@ impl Args {
         known.unwrap_or_else(Authenticator::anonymous)
     }
 
+    /// The extended card is for authenticated callers, so that there is one where there is a token.
+    fn publication(&self, port: u16) -> Publication {
+        let guarded = self.token.is_some();
+        Publication {
+            rest: true,
+            security: guarded.then(Security::default),
+            extended: guarded,
+            // Kits take an address in numbers for something that should not be public.
+            ..Publication::at(&format!("http://localhost:{port}"))
+        }
+    }
+
     fn executor(&self) -> anyhow::Result<script::Scripted> {
         let timeout = Duration::try_from_secs_f64(self.streaming_timeout).context("--streaming-timeout")?;
         Ok(script::Scripted { timeout, leaves_v03_working: true })
@@ -75,9 +87,8 @@ async fn main() -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let scratch = tempfile::tempdir()?;
     let store = SqliteTaskStore::open(&args.database(&scratch)?).await?;
-    let card = serde_json::from_str(include_str!("conformance-card.json"))?;
-    // Kits take an address in numbers for something that should not be public.
-    let card = PublishedCard::new(card, &format!("http://localhost:{}", address.port()));
+    let card = CardSource::read(serde_json::from_str(include_str!("conformance-card.json"))?)?;
+    let card = PublishedCard::new(card, &args.publication(address.port()))?;
     let limits = RunnerLimits { max_concurrent: 2048, ..RunnerLimits::default() };
     let reception = Reception { authenticator: args.authenticator(), limits, ..Reception::open(card) };
     let app = App::assemble(Arc::new(store), Arc::new(args.executor()?), reception);

@@ -1,5 +1,7 @@
 //! The composition root: the one place where stores, executors, models and clusters are put together.
 
+mod connections;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,14 +13,15 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use connections::ConnectionLimits;
+
 use crate::a2a::{self, RequestLimits, Surface};
 use crate::agent::{Agent, Budget};
-use crate::agent_card::{self, PublishedCard};
+use crate::agent_card::{self, Publication, PublishedCard};
 use crate::auth::Authenticator;
 use crate::cluster::Cluster;
 use crate::model::Runbook;
@@ -69,6 +72,8 @@ pub struct Reception {
     pub limits: RunnerLimits,
     /// Bounds of requests.
     pub requests: RequestLimits,
+    /// Bounds of connections.
+    pub connections: ConnectionLimits,
 }
 
 impl Reception {
@@ -79,6 +84,7 @@ impl Reception {
             authenticator: Authenticator::anonymous(),
             limits: RunnerLimits::default(),
             requests: RequestLimits::default(),
+            connections: ConnectionLimits::default(),
         }
     }
 }
@@ -87,6 +93,7 @@ impl Reception {
 pub struct App {
     runner: TaskRunner,
     router: Router,
+    connections: ConnectionLimits,
     _scratch: Option<Scratch>,
 }
 
@@ -104,6 +111,7 @@ impl App {
             authenticator: settings.authenticator,
             limits: settings.limits,
             requests: settings.requests,
+            connections: ConnectionLimits::default(),
         };
         Ok(Self { _scratch: scratch, ..Self::assemble(store, executor, reception) })
     }
@@ -114,13 +122,13 @@ impl App {
         executor: Arc<dyn AgentExecutor>,
         reception: Reception,
     ) -> Self {
-        let Reception { card, authenticator, limits, requests } = reception;
+        let Reception { card, authenticator, limits, requests, connections } = reception;
         let runner = TaskRunner::new(store, executor, limits);
         let surface = Surface { runner: runner.clone(), card, authenticator, limits: requests };
         let router = a2a::router(surface)
             .layer(middleware::from_fn(refuse_foreign_pages))
             .layer(CatchPanicLayer::custom(|_| internal_error()));
-        Self { runner, router, _scratch: None }
+        Self { runner, router, connections, _scratch: None }
     }
 
     /// Takes up unfinished tasks, then serves until `shutdown`; then lets running tasks end for a short while.
@@ -141,18 +149,13 @@ impl App {
             );
         }
         let stopping = CancellationToken::new();
-        let listener = listener.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "TCP_NODELAY could not be set");
-            }
-        });
-        let server = axum::serve(listener, self.router.clone())
-            .with_graceful_shutdown(stopping.clone().cancelled_owned());
-        let mut server = tokio::spawn(server.into_future());
-        tokio::select! {
-            () = shutdown => {}
-            ended = &mut server => return Ok(ended??),
-        }
+        let mut server = tokio::spawn(connections::serve(
+            listener,
+            self.router.clone(),
+            self.connections,
+            stopping.clone(),
+        ));
+        shutdown.await;
         tracing::info!(active = self.runner.active(), "stopping");
         stopping.cancel();
         self.runner.shutdown(TASK_GRACE).await;
@@ -164,7 +167,9 @@ impl App {
 }
 
 fn build_card(settings: &Settings) -> anyhow::Result<PublishedCard> {
-    Ok(PublishedCard::new(agent_card::load(settings.card.as_deref())?, &settings.url))
+    let known = !settings.authenticator.is_anonymous();
+    let publication = Publication { rest: true, extended: known, ..Publication::at(&settings.url) };
+    Ok(PublishedCard::new(agent_card::load(settings.card.as_deref())?, &publication)?)
 }
 
 fn build_agent(cluster: Cluster, budget: Budget) -> Arc<dyn AgentExecutor> {

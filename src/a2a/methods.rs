@@ -201,8 +201,9 @@ async fn no_push(_: Value, _: Arc<Surface>, _: Caller) -> Result<Value, A2aError
     Err(A2aError::PushNotificationNotSupported)
 }
 
-async fn extended_card(_: Value, _: Arc<Surface>, caller: Caller) -> Result<Value, A2aError> {
-    Err(match caller.dialect {
+async fn extended_card(_: Value, surface: Arc<Surface>, caller: Caller) -> Result<Value, A2aError> {
+    let card = surface.card.extended(caller.dialect.form(), &caller.principal.scopes);
+    card.ok_or_else(|| match caller.dialect {
         Dialect::V1 => A2aError::UnsupportedOperation("This agent has no extended agent card".to_owned()),
         Dialect::V03 => A2aError::ExtendedAgentCardNotConfigured,
     })

@@ -23,6 +23,5 @@ pub use caller::{IDEMPOTENCY_EXTENSION, VERSION_HEADER};
 pub use client::{A2aClient, ClientError};
 pub use errors::{A2aError, SUPPORTED_VERSIONS};
 pub use request::Dialect;
-pub use rest::REST_PREFIX;
 pub use server::router;
 pub use service::{RequestLimits, Surface};

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::errors::A2aError;
 use super::types::{Message, Metadata, PartContent, TaskId};
+use crate::agent_card::Form;
 use crate::tasks::{Delivery, RequestOptions};
 
 /// Which dialect a request speaks.
@@ -26,6 +27,14 @@ impl Dialect {
         match self {
             Self::V1 => "1.0",
             Self::V03 => "0.3",
+        }
+    }
+
+    /// The form of the agent card that this dialect reads.
+    pub(super) fn form(self) -> Form {
+        match self {
+            Self::V1 => Form::V1,
+            Self::V03 => Form::V03,
         }
     }
 }

@@ -16,12 +16,10 @@ use super::methods::is_streaming;
 use super::request::Dialect;
 use super::service::{Service, check_content_type};
 use super::sse::{self, Framing};
+use crate::agent_card::REST_PATH;
 
 /// Media type of A2A over HTTP+JSON.
 const A2A_JSON: &str = "application/a2a+json";
-
-/// Where this binding lies below the agent's URL.
-pub const REST_PREFIX: &str = "/rest";
 
 /// Everything below the prefix, as a route of the router.
 pub(super) const ROUTE: &str = "/rest/{*path}";
@@ -66,7 +64,7 @@ async fn answer(
     let principal = service.admit(parts).await?;
     check_content_type(&parts.headers)?;
     let path = parts.uri.path();
-    let route = Route::of(&parts.method, path.strip_prefix(REST_PREFIX).unwrap_or(path))?;
+    let route = Route::of(&parts.method, path.strip_prefix(REST_PATH).unwrap_or(path))?;
     let caller = service.caller(parts, principal)?;
     if caller.dialect == Dialect::V03 {
         return Err(A2aError::VersionNotSupported {

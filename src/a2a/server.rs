@@ -16,10 +16,11 @@ use super::caller::requested_version;
 use super::errors::A2aError;
 use super::failure::Failure;
 use super::methods::is_streaming;
-use super::request::{Dialect, Envelope, RequestId, dialect_of, read_envelope};
+use super::request::{Envelope, RequestId, dialect_of, read_envelope};
 use super::rest;
 use super::service::{Service, Surface, check_content_type};
 use super::sse::{self, Framing};
+use crate::agent_card::Form;
 use crate::auth::Principal;
 
 /// The A2A surface of one agent.
@@ -42,12 +43,11 @@ async fn get_health() -> Response {
 
 async fn get_card(State(service): State<Service>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
-    let card = &service.surface.card;
-    match requested_version(&parts).as_deref().map(|version| dialect_of(Some(version))) {
-        Some(Ok(Dialect::V1)) => card.respond(&card.v1, &parts.headers),
-        Some(Ok(Dialect::V03)) => card.respond(&card.v03, &parts.headers),
-        Some(Err(_)) | None => card.respond(&card.merged, &parts.headers),
-    }
+    let form = match requested_version(&parts).as_deref().map(|version| dialect_of(Some(version))) {
+        Some(Ok(dialect)) => dialect.form(),
+        Some(Err(_)) | None => Form::Merged,
+    };
+    service.surface.card.as_asked(&parts).respond(form, &parts.headers)
 }
 
 async fn post_rpc(State(service): State<Service>, request: Request) -> Response {

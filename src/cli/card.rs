@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::Exit;
 use super::terminal::print;
-use crate::agent_card::{self, PublishedCard};
+use crate::agent_card::{self, Form, Publication, PublishedCard};
 
 /// Shows the agent card: who the agent is, what it can do, how it is reached
 #[derive(Debug, Subcommand)]
@@ -39,8 +39,8 @@ Examples:
 
 pub(super) async fn run(command: CardCommand) -> anyhow::Result<Exit> {
     let CardCommand::Show(args) = command;
-    let published = PublishedCard::new(agent_card::load(args.card.as_deref())?, &args.url);
-    let form = if args.v03 { published.v03 } else { published.v1 };
+    let published = PublishedCard::new(agent_card::load(args.card.as_deref())?, &Publication::at(&args.url))?;
+    let form = published.public(if args.v03 { Form::V03 } else { Form::V1 });
     print(&format!("{form:#}\n"))?;
     Ok(Exit::Fine)
 }

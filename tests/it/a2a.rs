@@ -1,9 +1,12 @@
-//! The protocol over real HTTP, in both dialects.
+//! The protocol over real HTTP, in both dialects and both bindings.
 
 mod card;
 mod client;
 mod collaborator;
 mod errors;
 mod http;
+mod lists;
 mod methods;
+mod reception;
+mod rest;
 mod streams;

@@ -27,6 +27,7 @@ async fn each_dialect_gets_its_own_form() {
     let merged: Value = card(&agent, None).await.json().await.unwrap();
     let interfaces = json!([
         { "url": agent.url, "protocolBinding": "JSONRPC", "protocolVersion": "1.0" },
+        { "url": format!("{}rest", agent.url), "protocolBinding": "HTTP+JSON", "protocolVersion": "1.0" },
         { "url": agent.url, "protocolBinding": "JSONRPC", "protocolVersion": "0.3" },
     ]);
     assert_eq!(v1["supportedInterfaces"], interfaces);

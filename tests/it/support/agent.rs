@@ -3,7 +3,7 @@
 use std::future::ready;
 use std::sync::Arc;
 
-use drydock::agent_card::{self, PublishedCard};
+use drydock::agent_card::{self, Publication, PublishedCard};
 use drydock::app::{App, Reception};
 use drydock::auth::{Authenticator, Principal};
 use drydock::tasks::{AgentExecutor, RunnerLimits};
@@ -46,11 +46,14 @@ impl TestAgent {
     }
 
     pub async fn with_limits(executor: Arc<dyn AgentExecutor>, limits: RunnerLimits) -> Self {
-        Self::received(executor, |reception| reception.limits = limits).await
+        Self::received(executor, |reception, _| reception.limits = limits).await
     }
 
-    /// An agent whose reception the test changes.
-    pub async fn received(executor: Arc<dyn AgentExecutor>, change: impl FnOnce(&mut Reception)) -> Self {
+    /// An agent whose reception the test changes, knowing its URL.
+    pub async fn received(
+        executor: Arc<dyn AgentExecutor>,
+        change: impl FnOnce(&mut Reception, &str),
+    ) -> Self {
         Self::published_as(None, executor, change).await
     }
 
@@ -58,7 +61,8 @@ impl TestAgent {
     pub async fn known_to(callers: &[&str]) -> Self {
         let tokens: Vec<_> =
             callers.iter().map(|name| ((*name).to_owned(), Principal::named(*name))).collect();
-        Self::received(Arc::new(Scripted::default()), |reception| {
+        Self::received(Arc::new(Scripted::default()), |reception, url| {
+            reception.card = card_at(url, |publication| publication.extended = true);
             reception.authenticator = Authenticator::tokens(tokens);
         })
         .await
@@ -66,7 +70,7 @@ impl TestAgent {
 
     /// An agent whose card says that it is reached through this proxy.
     pub async fn behind(proxy: &BreakingProxy, executor: Arc<dyn AgentExecutor>) -> Self {
-        let agent = Self::published_as(Some(&proxy.url), executor, |_| {}).await;
+        let agent = Self::published_as(Some(&proxy.url), executor, |_, _| {}).await;
         proxy.forward_to(&agent.url);
         agent
     }
@@ -74,18 +78,14 @@ impl TestAgent {
     async fn published_as(
         public_url: Option<&str>,
         executor: Arc<dyn AgentExecutor>,
-        change: impl FnOnce(&mut Reception),
+        change: impl FnOnce(&mut Reception, &str),
     ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}/", listener.local_addr().expect("an address"));
-        let card = PublishedCard::new(
-            agent_card::load(None).expect("the card is right"),
-            public_url.unwrap_or(&url),
-        );
         let store = Arc::new(store_in(folder.path()).await);
-        let mut reception = Reception::open(card);
-        change(&mut reception);
+        let mut reception = Reception::open(card_at(public_url.unwrap_or(&url), |_| {}));
+        change(&mut reception, &url);
         let app = App::assemble(store, executor, reception);
         let stop = CancellationToken::new();
         tokio::spawn(app.serve(listener, stop.clone().cancelled_owned()));
@@ -111,6 +111,14 @@ impl TestAgent {
     pub async fn v03(&self, method: &str, params: Value) -> Value {
         json_of(self.rpc(None, method, params)).await
     }
+}
+
+/// The built-in card of an agent at this URL, with what the test changes.
+pub fn card_at(url: &str, change: impl FnOnce(&mut Publication)) -> PublishedCard {
+    let mut publication = Publication { rest: true, ..Publication::at(url) };
+    change(&mut publication);
+    let card = agent_card::load(None).expect("the card is right");
+    PublishedCard::new(card, &publication).expect("the card is right")
 }
 
 /// A JSON-RPC request to any agent.
