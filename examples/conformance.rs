@@ -1,5 +1,5 @@
 //! An A2A server whose agent does what the message says, for clients and conformance kits that want to see every course a
-//! task can take; the words are in `tests/it/support/script.rs`. Everything else is what `drydock serve` serves: both
+//! task can take; the words are in `tests/it/support/script.rs` and `kits.rs`. Everything else is what `drydock serve` serves: both
 //! dialects, JSON-RPC on `/` and HTTP+JSON on `/rest`.
 //!
 //! `cargo run --example conformance -- [--port 9000] [--token TOKEN] [--store sqlite:FILE | --data DIR]`
@@ -17,6 +17,8 @@ use drydock::auth::{Authenticator, Principal};
 use drydock::tasks::{RunnerLimits, SqliteTaskStore};
 use tokio::net::TcpListener;
 
+#[path = "../tests/it/support/kits.rs"]
+mod kits;
 #[path = "../tests/it/support/script.rs"]
 mod script;
 
@@ -74,9 +76,9 @@ impl Args {
         }
     }
 
-    fn executor(&self) -> anyhow::Result<script::Scripted> {
+    fn executor(&self) -> anyhow::Result<kits::ForKits> {
         let timeout = Duration::try_from_secs_f64(self.streaming_timeout).context("--streaming-timeout")?;
-        Ok(script::Scripted { timeout, leaves_v03_working: true })
+        Ok(kits::ForKits { timeout })
     }
 }
 

@@ -3,6 +3,7 @@
 mod agent;
 mod cluster;
 mod gate;
+pub mod kits;
 pub mod process;
 mod proxy;
 mod puppet;
