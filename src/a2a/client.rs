@@ -213,15 +213,16 @@ impl A2aClient {
                                     failures = 0;
                                     position.advance(event_id, &item);
                                     yield item;
+                                    // Some agents keep the stream open while they wait for an answer.
+                                    if position.ended {
+                                        return;
+                                    }
                                 }
                                 Err(error) => { broken = Some(error); break; }
                             }
                         }
                     }
                     Err(error) => broken = Some(error),
-                }
-                if position.ended {
-                    return;
                 }
                 let passing = broken.as_ref().is_none_or(is_passing);
                 let broken = broken.unwrap_or_else(|| ClientError::Protocol("its stream ended too early".to_owned()));

@@ -25,7 +25,7 @@ use super::types::{
     TaskStatusUpdateEvent,
 };
 use super::v03;
-use crate::tasks::{Delivery, LogEntry, StoredEntry, Subscription, TaskEvent};
+use crate::tasks::{Delivery, LogEntry, StoredEntry, Subscription, TaskEvent, Until};
 
 /// A comment is sent this often where nothing else is, so that proxies keep the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -69,7 +69,12 @@ async fn subscribe(
 ) -> Result<(Subscription, bool), A2aError> {
     let request = TaskRequest::read(params)?;
     let after = caller.last_event_id;
-    let subscription = surface.runner.subscribe(&caller.owner, &request.id, after).await?;
+    // 1.0 streams a task to its end, over every turn (§3.1.6); an event of 0.3 that asks the client is the last of its stream.
+    let until = match caller.dialect {
+        Dialect::V1 => Until::Terminal,
+        Dialect::V03 => Until::Settled,
+    };
+    let subscription = surface.runner.subscribe(&caller.owner, &request.id, after, until).await?;
     if subscription.task.status.state.is_terminal() && after.is_none() {
         let problem = format!("Task {} has ended; read it with GetTask or tasks/get", request.id);
         return Err(match caller.dialect {

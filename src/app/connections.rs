@@ -11,6 +11,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Upper bounds of connections.
@@ -42,6 +43,8 @@ pub(super) async fn serve(
     let slots = Arc::new(Semaphore::new(limits.open.max(1)));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout);
+    // Dropped with this function: connections do not outlive their server.
+    let mut connections = JoinSet::new();
     loop {
         let (slot, stream) = tokio::select! {
             accepted = accept(&listener, &slots) => accepted,
@@ -49,7 +52,8 @@ pub(super) async fn serve(
         };
         let service = TowerToHyperService::new(router.clone());
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
-        tokio::spawn(async move {
+        while connections.try_join_next().is_some() {}
+        connections.spawn(async move {
             let _slot = slot;
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");

@@ -20,4 +20,4 @@ pub use state::{IllegalEvent, apply};
 pub use store::{
     Created, IdempotencyKey, ListPosition, StoredTask, TaskFilter, TaskPage, TaskStore, TaskStoreError,
 };
-pub use subscription::Subscription;
+pub use subscription::{Subscription, Until};

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -31,7 +31,7 @@ use super::state;
 use super::store::{
     Created, IdempotencyKey, ListPosition, StoredTask, TaskFilter, TaskPage, TaskStore, TaskStoreError,
 };
-use super::subscription::{Subscription, entries_after};
+use super::subscription::{Followed, Subscription, Until};
 
 /// Upper bounds of a runner.
 #[derive(Debug, Clone, Copy)]
@@ -155,6 +155,8 @@ pub(super) struct Inner {
     /// Fires when executions are to be left as they are, for the next start.
     pub(super) abandon: CancellationToken,
     live: Mutex<HashMap<TaskId, Live>>,
+    /// Who watches a task that nobody works on is woken through these.
+    bells: Mutex<HashMap<TaskId, Arc<Notify>>>,
     tickets: AtomicU64,
     tracker: TaskTracker,
 }
@@ -171,6 +173,34 @@ struct Live {
 impl Inner {
     fn live(&self) -> std::sync::MutexGuard<'_, HashMap<TaskId, Live>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn bells(&self) -> std::sync::MutexGuard<'_, HashMap<TaskId, Arc<Notify>>> {
+        self.bells.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// News of the task while it is worked on.
+    pub(super) fn news(&self, id: &TaskId) -> Option<watch::Receiver<u64>> {
+        self.live().get(id).map(|live| live.news.clone())
+    }
+
+    pub(super) fn bell(&self, id: &TaskId) -> Arc<Notify> {
+        Arc::clone(self.bells().entry(id.clone()).or_default())
+    }
+
+    /// The last who holds a bell takes it down.
+    pub(super) fn forget_bell(&self, id: &TaskId, held: &Arc<Notify>) {
+        let mut bells = self.bells();
+        // One is held by the table and one by the caller.
+        if Arc::strong_count(held) <= 2 {
+            bells.remove(id);
+        }
+    }
+
+    fn ring(&self, id: &TaskId) {
+        if let Some(bell) = self.bells().get(id) {
+            bell.notify_waiters();
+        }
     }
 
     /// Forgets a task that is no longer worked on. Done before its last entry is announced, so that who sees the end
@@ -203,6 +233,7 @@ impl TaskRunner {
             slots: Arc::new(Semaphore::new(limits.max_concurrent.max(1))),
             abandon: CancellationToken::new(),
             live: Mutex::default(),
+            bells: Mutex::default(),
             tickets: AtomicU64::new(0),
             tracker: TaskTracker::new(),
         };
@@ -243,10 +274,14 @@ impl TaskRunner {
             if key.is_some_and(|key| key.request != request) {
                 return Err(StartError::IdempotencyMismatch);
             }
-            return self.subscribe(owner, &task_id, None).await.map_err(|error| match error {
-                TaskError::NotFound(id) | TaskError::NotCancelable { id, .. } => StartError::TaskNotFound(id),
-                TaskError::Store(error) => StartError::Store(error),
-            });
+            return self.subscribe(owner, &task_id, None, Until::Settled).await.map_err(
+                |error| match error {
+                    TaskError::NotFound(id) | TaskError::NotCancelable { id, .. } => {
+                        StartError::TaskNotFound(id)
+                    }
+                    TaskError::Store(error) => StartError::Store(error),
+                },
+            );
         }
         Ok(self.spawn(claim, stored, message))
     }
@@ -301,12 +336,14 @@ impl TaskRunner {
         owner: &Owner,
         id: &TaskId,
         after: Option<u64>,
+        until: Until,
     ) -> Result<Subscription, TaskError> {
         // Before the store is read: an execution that ends in between is then still followed to its last entry.
-        let news = self.inner.live().get(id).map(|live| live.news.clone());
+        let news = self.inner.news(id);
         let stored = self.load_or_not_found(owner, id).await?;
         let sequence = after.unwrap_or(stored.sequence).min(stored.sequence);
-        Ok(self.subscription(stored.task, sequence, stored.sequence, news))
+        let position = Position { sequence, stored_until: stored.sequence };
+        Ok(self.subscription(stored.task, position, news, until))
     }
 
     /// Ends a task as canceled and returns it.
@@ -444,13 +481,15 @@ impl TaskRunner {
                 free.insert(Live { ticket, owner: owner.clone(), cancellation, news: receiver });
             }
         }
+        self.inner.ring(id);
         Ok(Claim { inner: Arc::clone(&self.inner), id: id.clone(), ticket, cancellation, news })
     }
 
     /// Executes on a task of its own, which no request owns.
     fn spawn(&self, claim: Claim, stored: StoredTask, message: Message) -> Subscription {
         let news = Some(claim.news.subscribe());
-        let subscription = self.subscription(stored.task.clone(), stored.sequence, stored.sequence, news);
+        let position = Position { sequence: stored.sequence, stored_until: stored.sequence };
+        let subscription = self.subscription(stored.task.clone(), position, news, Until::Settled);
         let execution = Execution {
             inner: Arc::clone(&self.inner),
             ticket: claim.ticket,
@@ -465,14 +504,31 @@ impl TaskRunner {
     fn subscription(
         &self,
         task: Task,
-        sequence: u64,
-        stored_until: u64,
+        position: Position,
         news: Option<watch::Receiver<u64>>,
+        until: Until,
     ) -> Subscription {
-        let store = Arc::clone(&self.inner.store);
-        let events = entries_after(Arc::clone(&store), task.id.clone(), sequence, stored_until, news.clone());
-        Subscription { task, sequence, events, store, news }
+        let Position { sequence, stored_until } = position;
+        let inner = Arc::clone(&self.inner);
+        let (id, followed) = (task.id.clone(), news.clone());
+        let events = Followed {
+            inner: Arc::clone(&inner),
+            id,
+            position: sequence,
+            stored_until,
+            news: followed,
+            until,
+        };
+        Subscription { task, sequence, events: events.entries(), inner, news }
     }
+}
+
+/// Where a watcher begins.
+struct Position {
+    /// Number of the last entry that it has.
+    sequence: u64,
+    /// Number of the last entry that is stored.
+    stored_until: u64,
 }
 
 /// Why the right to work on a task is not given.

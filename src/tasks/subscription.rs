@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use futures::stream::{BoxStream, StreamExt};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::a2a::types::{Task, TaskId, TaskState};
 
 use super::event::{LogEntry, StoredEntry, TaskEvent};
-use super::store::{TaskStore, TaskStoreError};
+use super::runner::Inner;
+use super::store::TaskStoreError;
 
 /// Entries read from the store at a time; all that a slow reader holds.
 const PAGE: u32 = 64;
@@ -19,9 +20,9 @@ pub struct Subscription {
     pub task: Task,
     /// Where `events` goes on.
     pub sequence: u64,
-    /// The entries after `sequence`, each once and in order. Ends when the task is terminal or waits for its client.
+    /// The entries after `sequence`, each once and in order, as long as was asked for.
     pub events: BoxStream<'static, Result<StoredEntry, TaskStoreError>>,
-    pub(super) store: Arc<dyn TaskStore>,
+    pub(super) inner: Arc<Inner>,
     pub(super) news: Option<watch::Receiver<u64>>,
 }
 
@@ -31,54 +32,113 @@ impl Subscription {
         if let Some(mut news) = self.news {
             while news.changed().await.is_ok() {}
         }
-        Ok(self.store.load(&self.task.id).await?.task)
+        Ok(self.inner.store.load(&self.task.id).await?.task)
     }
 }
 
-/// Entries after `position`, of which those up to `stored_until` are known to be there. `news` carries the number of the
-/// last stored entry while the task is worked on; it closes when the execution is over.
-pub(super) fn entries_after(
-    store: Arc<dyn TaskStore>,
-    id: TaskId,
-    mut position: u64,
-    stored_until: u64,
-    mut news: Option<watch::Receiver<u64>>,
-) -> BoxStream<'static, Result<StoredEntry, TaskStoreError>> {
-    async_stream::try_stream! {
-        loop {
-            let live = match &mut news {
-                Some(_) if position < stored_until => true,
-                Some(news) => news.wait_for(|last| *last > position).await.is_ok(),
-                None => false,
-            };
+/// How long a stream of entries goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Until the task has ended or waits for its client.
+    Settled,
+    /// Until the task has ended, over every message that it still waits for.
+    Terminal,
+}
+
+/// What a stream of entries follows.
+pub(super) struct Followed {
+    pub(super) inner: Arc<Inner>,
+    pub(super) id: TaskId,
+    /// Number of the last entry that is not wanted.
+    pub(super) position: u64,
+    /// Entries up to this number are known to be there.
+    pub(super) stored_until: u64,
+    /// Carries the number of the last stored entry while the task is worked on; closes when the execution is over.
+    pub(super) news: Option<watch::Receiver<u64>>,
+    pub(super) until: Until,
+}
+
+impl Followed {
+    /// The entries after `position`, each once and in order.
+    pub(super) fn entries(mut self) -> BoxStream<'static, Result<StoredEntry, TaskStoreError>> {
+        async_stream::try_stream! {
+            let bell = Bell::of(&self.inner, &self.id);
             loop {
-                let page = store.entries(&id, position, PAGE).await?;
-                let is_last = page.len() < PAGE as usize;
-                for stored in page {
-                    position = stored.sequence;
-                    let settles = settles(&stored) && position >= stored_until;
-                    yield stored;
-                    if settles {
-                        return;
+                let rung = bell.notify.notified();
+                tokio::pin!(rung);
+                rung.as_mut().enable();
+                let live = self.wait_for_news().await;
+                loop {
+                    let page = self.inner.store.entries(&self.id, self.position, PAGE).await?;
+                    let is_last = page.len() < PAGE as usize;
+                    for stored in page {
+                        self.position = stored.sequence;
+                        let ends = self.ends_with(&stored);
+                        yield stored;
+                        if ends {
+                            return;
+                        }
+                    }
+                    if is_last {
+                        break;
                     }
                 }
-                if is_last {
-                    break;
+                if !live {
+                    if self.until == Until::Settled || self.is_over().await? {
+                        return;
+                    }
+                    self.news = self.inner.news(&self.id);
+                    if self.news.is_none() {
+                        rung.await;
+                        self.news = self.inner.news(&self.id);
+                    }
                 }
             }
-            if !live {
-                return;
-            }
+        }
+        .boxed()
+    }
+
+    /// Waits until there is more to read. False where nobody works on the task any more.
+    async fn wait_for_news(&mut self) -> bool {
+        match &mut self.news {
+            Some(_) if self.position < self.stored_until => true,
+            Some(news) => news.wait_for(|last| *last > self.position).await.is_ok(),
+            None => false,
         }
     }
-    .boxed()
+
+    fn ends_with(&self, stored: &StoredEntry) -> bool {
+        let LogEntry::Update(TaskEvent::Status { state, .. }) = &stored.entry else { return false };
+        match self.until {
+            _ if state.is_terminal() => true,
+            Until::Settled => state.is_interrupted() && self.position >= self.stored_until,
+            Until::Terminal => false,
+        }
+    }
+
+    /// True where the task had ended before the stream began, so that no entry says so.
+    async fn is_over(&self) -> Result<bool, TaskStoreError> {
+        let now = self.inner.store.load(&self.id).await?;
+        Ok(now.task.status.state.is_terminal() && now.sequence <= self.position)
+    }
 }
 
-/// True for an entry after which the task has ended or waits for its client.
-fn settles(stored: &StoredEntry) -> bool {
-    match &stored.entry {
-        LogEntry::Update(TaskEvent::Status { state, .. }) => is_settled(*state),
-        LogEntry::Created(_) | LogEntry::Received(_) | LogEntry::Update(TaskEvent::Artifact { .. }) => false,
+/// Rings when someone begins to work on a task that nobody works on.
+struct Bell {
+    notify: Arc<Notify>,
+    inner: Arc<Inner>,
+    id: TaskId,
+}
+
+impl Bell {
+    fn of(inner: &Arc<Inner>, id: &TaskId) -> Self {
+        Self { notify: inner.bell(id), inner: Arc::clone(inner), id: id.clone() }
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        self.inner.forget_bell(&self.id, &self.notify);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use drydock::a2a::types::TaskState;
 use drydock::tasks::{
     LogEntry, Owner, RunnerLimits, StartError, StoredEntry, TaskError, TaskEvent, TaskRunner, TaskStore,
+    Until,
 };
 use futures::future::join_all;
 use futures::{StreamExt, TryStreamExt};
@@ -60,13 +61,13 @@ async fn who_comes_back_with_the_last_number_loses_and_repeats_nothing() {
     let strings = bench.puppet.next().await;
     strings.status(TaskState::Working);
     strings.answer(&["one", "two"]);
-    let first = bench.runner.subscribe(&me(), &id, Some(0)).await.unwrap();
+    let first = bench.runner.subscribe(&me(), &id, Some(0), Until::Settled).await.unwrap();
     let seen: Vec<StoredEntry> = first.events.take(4).try_collect().await.unwrap();
     assert_eq!(numbers(&seen), [1, 2, 3, 4]);
     // While it runs: one reader for every point at which a connection can break.
     let mut back = Vec::new();
     for last in 0..=4 {
-        back.push((last, bench.runner.subscribe(&me(), &id, Some(last)).await.unwrap()));
+        back.push((last, bench.runner.subscribe(&me(), &id, Some(last), Until::Settled).await.unwrap()));
     }
     strings.answer(&["three"]);
     strings.status(TaskState::Completed);
@@ -76,7 +77,7 @@ async fn who_comes_back_with_the_last_number_loses_and_repeats_nothing() {
     }
     // After its end.
     for last in 0..=6 {
-        let subscription = bench.runner.subscribe(&me(), &id, Some(last)).await.unwrap();
+        let subscription = bench.runner.subscribe(&me(), &id, Some(last), Until::Settled).await.unwrap();
         let rest: Vec<StoredEntry> = subscription.events.try_collect().await.unwrap();
         assert_eq!(numbers(&rest), (last + 1..=6).collect::<Vec<u64>>());
     }
@@ -90,7 +91,7 @@ async fn every_subscriber_of_a_task_sees_the_same_events_in_the_same_order() {
     let strings = bench.puppet.next().await;
     let mut streams = vec![first.events];
     for _ in 0..4 {
-        streams.push(bench.runner.subscribe(&me(), &id, Some(1)).await.unwrap().events);
+        streams.push(bench.runner.subscribe(&me(), &id, Some(1), Until::Settled).await.unwrap().events);
     }
     strings.status(TaskState::Working);
     strings.answer(&vec!["line\n"; 200]);
@@ -153,7 +154,14 @@ async fn a_follow_up_goes_on_in_the_same_task_and_context() {
     let bench = Bench::new().await;
     let task = bench.runner.start(&me(), message("x")).await.unwrap().task;
     bench.puppet.next().await.emit(status(TaskState::InputRequired, Some("Which?")));
-    let asked = bench.runner.subscribe(&me(), &task.id, Some(1)).await.unwrap().settled().await.unwrap();
+    let asked = bench
+        .runner
+        .subscribe(&me(), &task.id, Some(1), Until::Settled)
+        .await
+        .unwrap()
+        .settled()
+        .await
+        .unwrap();
     assert_eq!(asked.status.state, TaskState::InputRequired);
     let mut elsewhere = follow_up(&task.id, "the second");
     elsewhere.message.context_id = Some("another".into());
@@ -221,7 +229,10 @@ async fn a_caller_sees_only_its_own_tasks() {
     let strings = bench.puppet.next().await;
     let you = Owner("you".to_owned());
     assert!(matches!(bench.runner.get(&you, &id).await, Err(TaskError::NotFound(_))));
-    assert!(matches!(bench.runner.subscribe(&you, &id, None).await, Err(TaskError::NotFound(_))));
+    assert!(matches!(
+        bench.runner.subscribe(&you, &id, None, Until::Settled).await,
+        Err(TaskError::NotFound(_))
+    ));
     assert!(matches!(bench.runner.cancel(&you, &id).await, Err(TaskError::NotFound(_))));
     strings.status(TaskState::InputRequired);
     strings.dropped().await;

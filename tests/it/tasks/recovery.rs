@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use drydock::a2a::types::TaskState;
-use drydock::tasks::{Recovered, RunnerLimits, StartError, StoredEntry};
+use drydock::tasks::{Recovered, RunnerLimits, StartError, StoredEntry, Until};
 use futures::{StreamExt, TryStreamExt};
 
 use super::{Bench, me};
@@ -28,7 +28,7 @@ async fn the_next_start_takes_unfinished_tasks_up_and_its_readers_lose_nothing()
     assert_eq!(strings.request.message.text(), "x");
 
     // A reader that saw entry 2 gets what was stored since, although the new execution has not said anything yet.
-    let mut back = bench.runner.subscribe(&me(), &id, Some(2)).await.unwrap();
+    let mut back = bench.runner.subscribe(&me(), &id, Some(2), Until::Settled).await.unwrap();
     for number in [3, 4] {
         assert_eq!(back.events.next().await.unwrap().unwrap().sequence, number);
     }
