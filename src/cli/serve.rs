@@ -2,8 +2,8 @@
 
 use std::future::pending;
 use std::io;
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
@@ -12,10 +12,10 @@ use tokio::net::TcpListener;
 use super::Exit;
 use super::terminal::{BOLD, print, styled};
 use crate::a2a::RequestLimits;
+use crate::agent_card::{CardSigner, KEYS_PATH, Publication};
 use crate::app::{App, Settings, Storage};
-use crate::auth::Authenticator;
 use crate::cluster::Cluster;
-use crate::config::{ClusterArgs, ServerArgs, default_data_dir};
+use crate::config::{AuthArgs, AuthMode, ClusterArgs, ServerArgs, default_data_dir};
 use crate::tasks::RunnerLimits;
 
 /// Serves the agent, so that other agents can ask it over A2A
@@ -38,10 +38,19 @@ const EXAMPLES: &str = "\
 Examples:
   drydock serve                                   the current kubeconfig context
   drydock serve --bundle ./recorded --port 9100   a recorded cluster
-  drydock serve --host 0.0.0.0 --allow-unauthenticated --public-url https://dd.example.com
+  drydock serve --host 0.0.0.0 --public-url https://dd.example.com \\
+    --issuer https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Example \\
+    --allowed-client 1example23456789 --required-scope drydock/read
 
   curl http://127.0.0.1:9000/.well-known/agent-card.json
   drydock ask http://127.0.0.1:9000 \"Why is checkout down?\"
+
+Authentication:
+  With --issuer every call but the card and /health needs a bearer token of that issuer: Amazon
+  Cognito, Okta, Entra ID, Keycloak, Auth0 and others that speak OpenID Connect. Its keys are
+  fetched with the first token and renewed by themselves. Each caller sees its own tasks only.
+  Inside Amazon Bedrock AgentCore Runtime say --auth platform --host 0.0.0.0: the platform checks
+  callers before they get here. Allow it to forward Authorization to keep callers apart.
 
 Signals:
   SIGINT and SIGTERM stop it: it takes no new tasks, running ones get five seconds, and what is
@@ -54,27 +63,26 @@ Exit codes:
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
     args.server.check_exposure()?;
+    let authenticator = args.server.auth.authenticator()?;
     let folder = args.data.clone().or_else(default_data_dir);
     let folder = folder.context("where is the folder for tasks? There is no HOME: say --data DIR")?;
     let stop = stop_signal().context("signals cannot be received")?;
     let cluster = Cluster::open(&args.cluster.source()).await?;
     let listener = listen((args.server.host, args.server.port).into()).await?;
     let address = listener.local_addr()?;
-    let url = args.server.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let publication = publication(&args.server, address)?;
+    let callers = callers(&args.server.auth);
+    let announcement = announcement(&cluster.info.name, address, &publication, &callers, &folder);
     let settings = Settings {
         storage: Storage::Folder(folder.clone()),
         card: args.server.card.clone(),
-        url: url.clone(),
-        authenticator: Authenticator::anonymous(),
+        publication,
+        authenticator,
         limits: limits(&args.server),
         requests: requests(&args.server),
         budget: args.server.budget(),
     };
-    let announcement = announcement(&cluster.info.name, address, &url, &folder);
     let app = App::build(settings, cluster).await?;
-    if args.server.public_url.is_none() && address.ip().is_unspecified() {
-        tracing::warn!("the agent card says {url}, which other machines cannot reach: set --public-url");
-    }
     print(&announcement)?;
     app.serve(listener, stop).await?;
     Ok(Exit::Fine)
@@ -92,16 +100,62 @@ fn requests(args: &ServerArgs) -> RequestLimits {
     RequestLimits { per_second: args.max_requests_per_second, ..RequestLimits::default() }
 }
 
-fn announcement(cluster: &str, address: SocketAddr, url: &str, folder: &std::path::Path) -> String {
-    let base = url.trim_end_matches('/');
-    let local = match address.ip().is_unspecified() {
-        true => format!("http://127.0.0.1:{}", address.port()),
-        false => format!("http://{address}"),
-    };
+/// Who may call, in a few words.
+fn callers(auth: &AuthArgs) -> String {
+    match auth.mode() {
+        AuthMode::None => "anyone, nobody is asked (--issuer URL changes that)".to_owned(),
+        AuthMode::Jwt => format!("with a token of {}", auth.issuers.join(" or ")),
+        AuthMode::Platform => "as the platform in front says; nothing else may reach this port".to_owned(),
+    }
+}
+
+/// Where the agent is reached and who signs its card.
+fn publication(args: &ServerArgs, address: SocketAddr) -> anyhow::Result<Publication> {
+    let known = args.agentcore_runtime_url.as_ref().or(args.public_url.as_ref());
+    let url = known.cloned().unwrap_or_else(|| local_url(address));
+    // AgentCore Runtime passes on what is posted to its URL, and nothing below.
+    let on_agentcore = args.agentcore_runtime_url.is_some();
+    let mut signers = Vec::new();
+    for path in &args.card_key {
+        let signer = CardSigner::load(path, None);
+        let signer = signer.with_context(|| format!("{} cannot sign the agent card", path.display()))?;
+        signers.push(match on_agentcore {
+            true => signer,
+            false => signer.published_at(&format!("{}{KEYS_PATH}", url.trim_end_matches('/'))),
+        });
+    }
+    let url_from_host = known.is_none() && address.ip().is_unspecified();
+    if url_from_host {
+        tracing::info!(
+            "the agent card names the host that each client asks: set --public-url if a proxy changes it"
+        );
+    }
+    Ok(Publication { url_from_host, rest: !on_agentcore, signers, ..Publication::at(&url) })
+}
+
+/// Where this machine reaches the server.
+fn local_url(address: SocketAddr) -> String {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => format!("http://127.0.0.1:{}", address.port()),
+        IpAddr::V6(ip) if ip.is_unspecified() => format!("http://[::1]:{}", address.port()),
+        _ => format!("http://{address}"),
+    }
+}
+
+fn announcement(
+    cluster: &str,
+    address: SocketAddr,
+    publication: &Publication,
+    callers: &str,
+    folder: &Path,
+) -> String {
+    let base = publication.url.trim_end_matches('/');
+    let local = local_url(address);
     format!(
         "{title} the agent of {cluster}\n\
          \n  listening on  http://{address}/  (A2A 1.0 and 0.3, JSON-RPC)\
          \n  agent card    {base}/.well-known/agent-card.json\
+         \n  callers       {callers}\
          \n  tasks         {folder}\
          \n\
          \n  try           drydock ask {local} \"Is anything wrong in my cluster?\"\n\n",
