@@ -172,7 +172,7 @@ fn try_next(url: &str) -> String {
          \"method\":\"SendStreamingMessage\",\"params\":{{\"message\":{{\"messageId\":\"1\",\"role\":\"ROLE_USER\",\
          \"parts\":[{{\"text\":\"Which pods do not run?\"}}]}}}}}}'\
          \n  with Python\
-         \n    pip install 'a2a-sdk[http-server]' && python dev/interop/python/ask.py {url} \"Is anything wrong?\"\
+         \n    pip install a2a-sdk && python examples/collaborator/python-v1/collaborator.py {url} \"Is anything wrong?\"\
          \n  look at the same cluster with kubectl\
          \n    {drydock} bundle serve demo/retail-store --port 8001 &\
          \n    kubectl --server http://127.0.0.1:8001 get pods -A\
