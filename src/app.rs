@@ -13,17 +13,18 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use connections::ConnectionLimits;
 
-use crate::a2a::{self, Push, PushSettings, RequestLimits, Surface};
+use crate::a2a::{self, JwtSigner, Push, PushSettings, RequestLimits, Surface};
 use crate::agent::{Agent, Budget};
-use crate::agent_card::{self, Publication, PublishedCard};
+use crate::agent_card::{self, Publication, PublishedCard, Security};
 use crate::auth::Authenticator;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, ClusterInfo};
 use crate::model::Runbook;
 use crate::tasks::{AgentExecutor, Recovered, RunnerLimits, SqliteTaskStore, TaskRunner, TaskStore};
 use crate::tools::Registry;
@@ -34,6 +35,12 @@ const TASK_GRACE: Duration = Duration::from_secs(5);
 const CONNECTION_GRACE: Duration = Duration::from_secs(2);
 /// How long push notifications that are under way may take to arrive. They are sent again at the next start if they do not.
 const PUSH_GRACE: Duration = Duration::from_secs(2);
+
+/// How long an issuer may take to say where its tokens come from.
+const ISSUER_TIME: Duration = Duration::from_secs(5);
+
+/// Longest name of a cluster, and of its version, that a card tells, in characters.
+const MAX_NAME: usize = 200;
 
 /// Where tasks are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +58,8 @@ pub struct Settings {
     pub storage: Storage,
     /// Agent card to serve instead of the built-in one.
     pub card: Option<PathBuf>,
-    /// Base URL under which clients reach the server.
-    pub url: String,
+    /// What the card is completed with, apart from who may call and which cluster this is.
+    pub publication: Publication,
     /// Says who calls.
     pub authenticator: Authenticator,
     /// Bounds of the runner.
@@ -111,7 +118,9 @@ impl App {
     /// # Errors
     /// The storage is in use or cannot be opened; the card is wrong.
     pub async fn build(settings: Settings, cluster: Cluster) -> anyhow::Result<Self> {
-        let card = build_card(&settings)?;
+        let security = build_security(&settings.authenticator).await;
+        let card = build_card(&settings, security, &cluster.info)?;
+        let push = build_push(&settings);
         let (store, scratch) = build_store(&settings.storage).await?;
         let executor = build_agent(cluster, settings.budget);
         let reception = Reception {
@@ -119,7 +128,7 @@ impl App {
             authenticator: settings.authenticator,
             limits: settings.limits,
             requests: settings.requests,
-            push: settings.push,
+            push,
             connections: ConnectionLimits::default(),
         };
         Ok(Self { _scratch: scratch, ..Self::assemble(store, executor, reception) })
@@ -182,11 +191,70 @@ impl App {
     }
 }
 
-fn build_card(settings: &Settings) -> anyhow::Result<PublishedCard> {
-    let known = !settings.authenticator.is_anonymous();
-    let publication =
-        Publication { rest: true, push: true, extended: known, ..Publication::at(&settings.url) };
+fn build_card(
+    settings: &Settings,
+    security: Option<Security>,
+    cluster: &ClusterInfo,
+) -> anyhow::Result<PublishedCard> {
+    let publication = Publication {
+        push: true,
+        extended: security.is_some(),
+        security,
+        details: Some(looks_at(cluster)),
+        ..settings.publication.clone()
+    };
     Ok(PublishedCard::new(agent_card::load(settings.card.as_deref())?, &publication)?)
+}
+
+/// Who may call, for the card. An issuer that does not answer now is declared without its token endpoint.
+async fn build_security(authenticator: &Authenticator) -> Option<Security> {
+    if authenticator.is_anonymous() {
+        return None;
+    }
+    let mut issuers = Vec::new();
+    for issuer in authenticator.issuers() {
+        let metadata = tokio::time::timeout(ISSUER_TIME, issuer.metadata()).await;
+        let token_url = match metadata {
+            Ok(Ok(metadata)) => metadata.token_endpoint.clone(),
+            Ok(Err(_)) | Err(_) => {
+                tracing::warn!(
+                    issuer = issuer.url(),
+                    "does not answer; the card does not say where its tokens come from"
+                );
+                None
+            }
+        };
+        issuers.push(agent_card::Issuer { issuer: issuer.url().to_owned(), token_url, metadata_url: None });
+    }
+    let scopes = authenticator.scopes();
+    let described = scopes.required.iter().map(|scope| (scope.clone(), "To call this agent".to_owned()));
+    let write = scopes.write.iter().map(|scope| (scope.clone(), "To ask for changes".to_owned()));
+    Some(Security {
+        issuers,
+        scopes: described.chain(write).collect(),
+        required_scopes: scopes.required.clone(),
+    })
+}
+
+/// Webhooks can check that it was this agent who called them, where its card is signed.
+fn build_push(settings: &Settings) -> PushSettings {
+    let signer = settings.publication.signers.first().cloned();
+    let signer = signer.map(|signer| {
+        JwtSigner::new(settings.publication.url.clone(), move |claims: &Value| signer.token(claims))
+    });
+    PushSettings { signer, ..settings.push.clone() }
+}
+
+/// What only authenticated callers are told: which cluster this is.
+fn looks_at(cluster: &ClusterInfo) -> String {
+    let plain = |text: &str| -> String { text.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect() };
+    let version = cluster.version.as_deref().map(|version| format!(" (Kubernetes {})", plain(version)));
+    let recorded = match (cluster.recorded, cluster.captured_at) {
+        (false, _) => String::new(),
+        (true, None) => ", which was recorded".to_owned(),
+        (true, Some(time)) => format!(", which was recorded at {time}"),
+    };
+    format!("It looks at the cluster \"{}\"{}{recorded}.", plain(&cluster.name), version.unwrap_or_default())
 }
 
 fn build_agent(cluster: Cluster, budget: Budget) -> Arc<dyn AgentExecutor> {

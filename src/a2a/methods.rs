@@ -216,7 +216,7 @@ async fn delete_push(params: Value, surface: Arc<Surface>, caller: Caller) -> Re
 }
 
 async fn extended_card(_: Value, surface: Arc<Surface>, caller: Caller) -> Result<Value, A2aError> {
-    let card = surface.card.extended(caller.dialect.form(), &caller.principal.scopes);
+    let card = caller.card.extended(caller.dialect.form(), &caller.principal.scopes);
     let card = card.ok_or_else(|| match caller.dialect {
         Dialect::V1 => A2aError::UnsupportedOperation("This agent has no extended agent card".to_owned()),
         Dialect::V03 => A2aError::ExtendedAgentCardNotConfigured,

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
+use super::caller::Caller;
 use super::errors::A2aError;
 use super::failure::Failure;
 use super::methods::is_streaming;
@@ -78,6 +79,11 @@ async fn answer(
     let extensions = caller.extensions.clone();
     let mut response = if is_streaming(route.method) {
         sse::serve(route.method, params, Framing::Rest, &service.surface, caller).await?
+    } else if route.method == "GetExtendedAgentCard"
+        && !service.surface.authenticator.is_anonymous()
+        && let Some(response) = extended_card(&caller, parts, content_type)
+    {
+        response
     } else {
         let result = service.methods.call(route.method, params, caller).await?;
         let result = if result.is_null() { json!({}) } else { result };
@@ -85,6 +91,14 @@ async fn answer(
     };
     extensions.echo(response.headers_mut());
     Ok(response)
+}
+
+/// The extended card, which unlike the other results has a tag and may be kept by its caller. None where there is none.
+fn extended_card(caller: &Caller, parts: &Parts, content_type: &'static str) -> Option<Response> {
+    let scopes = &caller.principal.scopes;
+    let mut response = caller.card.respond_extended(caller.dialect.form(), scopes, &parts.headers)?;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    Some(response)
 }
 
 /// A2A's own media type, unless the reader names plain JSON and nothing that covers A2A's.

@@ -5,9 +5,9 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
-use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
+use http::{HeaderMap, StatusCode};
 use jsonrpsee::types::ErrorObjectOwned;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ use super::request::{Envelope, RequestId, dialect_of, read_envelope};
 use super::rest;
 use super::service::{Service, Surface, check_content_type};
 use super::sse::{self, Framing};
-use crate::agent_card::Form;
+use crate::agent_card::{Form, KEYS_PATH};
 use crate::auth::{AuthError, Principal};
 
 /// The A2A surface of one agent.
@@ -35,6 +35,7 @@ pub fn router(surface: Surface) -> Router {
         .route("/card", get(get_extended_card))
         .route("//card", get(get_extended_card))
         .route("/v1/card", get(get_extended_card))
+        .route(KEYS_PATH, get(get_card_keys))
         .route("/health", get(get_health))
         .route(rest::ROUTE, any(rest::serve))
         .with_state(Service::new(surface))
@@ -67,6 +68,11 @@ async fn get_extended_card(State(service): State<Service>, request: Request) -> 
         card.ok_or(A2aError::ExtendedAgentCardNotConfigured)
     });
     card.unwrap_or_else(|error| Failure::from(error).to_rest())
+}
+
+async fn get_card_keys(State(service): State<Service>, headers: HeaderMap) -> Response {
+    let keys = service.surface.card.respond_keys(&headers);
+    keys.unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())
 }
 
 async fn post_rpc(State(service): State<Service>, request: Request) -> Response {

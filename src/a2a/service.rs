@@ -93,7 +93,7 @@ impl Service {
 
     /// What the headers say, for who was admitted.
     pub(super) fn caller(&self, parts: &Parts, principal: Principal) -> Result<Caller, A2aError> {
-        Caller::read(parts, principal, self.surface.card.extensions())
+        Caller::read(parts, principal, &self.surface.card)
     }
 
     fn check_rate(&self, owner: Owner) -> Result<(), A2aError> {

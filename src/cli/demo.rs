@@ -15,6 +15,7 @@ use super::transcript::Transcript;
 use crate::a2a::types::{Message, PartContent, Role, Task, TaskState};
 use crate::a2a::{A2aClient, PushSettings, RequestLimits};
 use crate::agent::{Budget, REPORT_ARTIFACT};
+use crate::agent_card::Publication;
 use crate::app::{App, Settings, Storage};
 use crate::auth::Authenticator;
 use crate::cluster::{Bundle, Cluster};
@@ -59,7 +60,7 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
     let settings = Settings {
         storage: Storage::Temporary,
         card: None,
-        url: url.clone(),
+        publication: Publication { rest: true, ..Publication::at(&url) },
         authenticator: Authenticator::anonymous(),
         limits: RunnerLimits::default(),
         requests: RequestLimits::default(),
@@ -171,7 +172,7 @@ fn try_next(url: &str) -> String {
          \"method\":\"SendStreamingMessage\",\"params\":{{\"message\":{{\"messageId\":\"1\",\"role\":\"ROLE_USER\",\
          \"parts\":[{{\"text\":\"Which pods do not run?\"}}]}}}}}}'\
          \n  with Python\
-         \n    pip install 'a2a-sdk[http-server]' && python dev/interop/python/ask.py {url} \"Is anything wrong?\"\
+         \n    pip install a2a-sdk && python examples/collaborator/python-v1/collaborator.py {url} \"Is anything wrong?\"\
          \n  look at the same cluster with kubectl\
          \n    {drydock} bundle serve demo/retail-store --port 8001 &\
          \n    kubectl --server http://127.0.0.1:8001 get pods -A\

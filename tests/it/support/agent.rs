@@ -41,7 +41,7 @@ pub struct Frame {
 impl TestAgent {
     /// An agent that does what the message says.
     pub async fn scripted() -> Self {
-        Self::start(Arc::new(Scripted::default())).await
+        Self::start(Arc::new(Scripted)).await
     }
 
     pub async fn start(executor: Arc<dyn AgentExecutor>) -> Self {
@@ -85,7 +85,7 @@ impl TestAgent {
     pub async fn known_to(callers: &[&str]) -> Self {
         let tokens: Vec<_> =
             callers.iter().map(|name| ((*name).to_owned(), Principal::named(*name))).collect();
-        Self::received(Arc::new(Scripted::default()), |reception, url| {
+        Self::received(Arc::new(Scripted), |reception, url| {
             reception.card = card_at(url, |publication| publication.extended = true);
             reception.authenticator = Authenticator::tokens(tokens);
         })
