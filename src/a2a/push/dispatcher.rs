@@ -211,6 +211,7 @@ impl Push {
         if self.inner.store.active_pushes(owner).await.map_err(PutError::Store)? >= u64::from(limit) {
             return Err(PutError::OwnerIsFull(limit).into());
         }
+        // A process that is killed before the configuration is kept has answered nobody yet.
         let started = self.inner.runner.start(owner, new).await?;
         let task_id = started.task.id.clone();
         // A repeated message finds the task of the first, and its configuration. The room was there before it began.

@@ -89,7 +89,9 @@ impl Notification<'_> {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         let mut insert = |name: &str, value: &str| {
             let name = HeaderName::from_bytes(name.to_ascii_lowercase().as_bytes());
-            let (Ok(name), value) = (name, HeaderValue::from_str(value)?) else { return Ok(()) };
+            let (Ok(name), mut value) = (name, HeaderValue::from_str(value)?) else { return Ok(()) };
+            // The HTTP client then keeps it out of its own traces.
+            value.set_sensitive(name == AUTHORIZATION || name == TOKEN_HEADER);
             headers.insert(name, value);
             Ok::<_, HeaderError>(())
         };

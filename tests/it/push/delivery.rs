@@ -239,6 +239,8 @@ async fn a_configuration_that_is_deleted_gets_nothing_more() {
     gone.take(1).await;
     agent.v1("DeleteTaskPushNotificationConfig", json!({ "taskId": task, "id": "gone" })).await;
     let strings = puppet.next().await;
+    strings.status(TaskState::Working);
+    strings.answer(&["one", "two", "three"]);
     strings.status(TaskState::Completed);
     stays.take_to_the_end().await;
     assert!(gone.is_quiet().await);

@@ -75,7 +75,7 @@ async fn a_name_that_the_operator_vouches_for_may_be_private_but_no_metadata_ser
     let url = format!("http://hooks.internal:{}/", receiver.address.port());
     let task = begin(&agent, "hello", Some(json!({ "url": url }))).await;
     let dead = ended(&agent, &task).await.progress;
-    assert_eq!((dead.state, dead.cursor), (PushState::Dead, 1));
+    assert_eq!((dead.state, dead.cursor, dead.attempts), (PushState::Dead, 1, 1), "{:?}", dead.last_error);
     assert_eq!(receiver.connections(), 1);
 }
 
