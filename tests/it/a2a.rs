@@ -1,5 +1,6 @@
 //! The protocol over real HTTP, in both dialects and both bindings.
 
+mod answers;
 mod card;
 mod client;
 mod collaborator;
