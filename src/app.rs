@@ -23,7 +23,7 @@ use crate::a2a::{self, RequestLimits, Surface};
 use crate::agent::{Agent, Budget};
 use crate::agent_card::{self, Publication, PublishedCard};
 use crate::auth::Authenticator;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, ClusterInfo};
 use crate::model::Runbook;
 use crate::tasks::{AgentExecutor, Recovered, RunnerLimits, SqliteTaskStore, TaskRunner, TaskStore};
 use crate::tools::Registry;
@@ -32,6 +32,9 @@ use crate::tools::Registry;
 const TASK_GRACE: Duration = Duration::from_secs(5);
 /// How long clients may take to read what was sent to them before the server stopped.
 const CONNECTION_GRACE: Duration = Duration::from_secs(2);
+
+/// Longest name of a cluster, and of its version, that a card tells, in characters.
+const MAX_NAME: usize = 200;
 
 /// Where tasks are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,8 +52,8 @@ pub struct Settings {
     pub storage: Storage,
     /// Agent card to serve instead of the built-in one.
     pub card: Option<PathBuf>,
-    /// Base URL under which clients reach the server.
-    pub url: String,
+    /// What the card is completed with, apart from who may call and which cluster this is.
+    pub publication: Publication,
     /// Says who calls.
     pub authenticator: Authenticator,
     /// Bounds of the runner.
@@ -103,7 +106,7 @@ impl App {
     /// # Errors
     /// The storage is in use or cannot be opened; the card is wrong.
     pub async fn build(settings: Settings, cluster: Cluster) -> anyhow::Result<Self> {
-        let card = build_card(&settings)?;
+        let card = build_card(&settings, &cluster.info)?;
         let (store, scratch) = build_store(&settings.storage).await?;
         let executor = build_agent(cluster, settings.budget);
         let reception = Reception {
@@ -166,10 +169,25 @@ impl App {
     }
 }
 
-fn build_card(settings: &Settings) -> anyhow::Result<PublishedCard> {
-    let known = !settings.authenticator.is_anonymous();
-    let publication = Publication { rest: true, extended: known, ..Publication::at(&settings.url) };
+fn build_card(settings: &Settings, cluster: &ClusterInfo) -> anyhow::Result<PublishedCard> {
+    let publication = Publication {
+        extended: !settings.authenticator.is_anonymous(),
+        details: Some(looks_at(cluster)),
+        ..settings.publication.clone()
+    };
     Ok(PublishedCard::new(agent_card::load(settings.card.as_deref())?, &publication)?)
+}
+
+/// What only authenticated callers are told: which cluster this is.
+fn looks_at(cluster: &ClusterInfo) -> String {
+    let plain = |text: &str| -> String { text.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect() };
+    let version = cluster.version.as_deref().map(|version| format!(" (Kubernetes {})", plain(version)));
+    let recorded = match (cluster.recorded, cluster.captured_at) {
+        (false, _) => String::new(),
+        (true, None) => ", which was recorded".to_owned(),
+        (true, Some(time)) => format!(", which was recorded at {time}"),
+    };
+    format!("It looks at the cluster \"{}\"{}{recorded}.", plain(&cluster.name), version.unwrap_or_default())
 }
 
 fn build_agent(cluster: Cluster, budget: Budget) -> Arc<dyn AgentExecutor> {

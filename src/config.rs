@@ -51,9 +51,15 @@ pub struct ServerArgs {
     /// Serve beyond this machine although callers are not authenticated
     #[arg(long, env = "DRYDOCK_ALLOW_UNAUTHENTICATED")]
     pub allow_unauthenticated: bool,
-    /// URL under which clients reach this server, for the agent card [default: the address it listens on]
-    #[arg(long, value_name = "URL", env = "DRYDOCK_PUBLIC_URL")]
+    /// URL under which clients reach this server, for the agent card [default: the address it listens on, or the host that each client asks where it listens on all]
+    #[arg(long, value_name = "URL", env = "DRYDOCK_PUBLIC_URL", value_parser = web_url)]
     pub public_url: Option<String>,
+    /// The URL of this agent on AgentCore Runtime, which sets the variable; it counts more than the public URL
+    #[arg(long, value_name = "URL", env = "AGENTCORE_RUNTIME_URL", value_parser = web_url, hide = true)]
+    pub agentcore_runtime_url: Option<String>,
+    /// Private key (PEM: P-256, Ed25519 or RSA) to sign the agent card with; several while one replaces another
+    #[arg(long, value_name = "FILE", env = "DRYDOCK_CARD_KEY", value_delimiter = ',')]
+    pub card_key: Vec<PathBuf>,
     /// Agent card to serve instead of the built-in one
     #[arg(long, value_name = "FILE", env = "DRYDOCK_CARD")]
     pub card: Option<PathBuf>,
@@ -83,6 +89,16 @@ impl ServerArgs {
     /// Refuses a bind that would let everyone on the network in without saying so.
     pub fn check_exposure(&self) -> anyhow::Result<()> {
         check_exposure(self.host, self.allow_unauthenticated || self.auth.mode() != AuthMode::None)
+    }
+}
+
+/// An absolute http or https URL, as it was written.
+pub fn web_url(url: &str) -> Result<String, String> {
+    match reqwest::Url::parse(url) {
+        Ok(parsed) if matches!(parsed.scheme(), "http" | "https") => Ok(url.to_owned()),
+        Ok(_) | Err(_) => {
+            Err("an http or https URL is needed, such as https://drydock.example.com".to_owned())
+        }
     }
 }
 

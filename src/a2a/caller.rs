@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::errors::A2aError;
 use super::request::{Dialect, dialect_of};
-use crate::agent_card::DeclaredExtension;
+use crate::agent_card::{DeclaredExtension, PublishedCard};
 use crate::auth::Principal;
 use crate::tasks::Owner;
 
@@ -25,6 +25,8 @@ const MAX_KEY: usize = 255;
 pub(super) struct Caller {
     pub(super) principal: Principal,
     pub(super) owner: Owner,
+    /// The card as this caller should see it.
+    pub(super) card: PublishedCard,
     pub(super) dialect: Dialect,
     pub(super) idempotency_key: Option<String>,
     pub(super) last_event_id: Option<u64>,
@@ -33,11 +35,7 @@ pub(super) struct Caller {
 
 impl Caller {
     /// Reads the headers of an authenticated request.
-    pub(super) fn read(
-        parts: &Parts,
-        principal: Principal,
-        declared: &[DeclaredExtension],
-    ) -> Result<Self, A2aError> {
+    pub(super) fn read(parts: &Parts, principal: Principal, card: &PublishedCard) -> Result<Self, A2aError> {
         let text = |name: &'static str| text(&parts.headers, name);
         let idempotency_key = text("idempotency-key")?.map(str::to_owned);
         if idempotency_key.as_ref().is_some_and(|key| key.len() > MAX_KEY) {
@@ -50,10 +48,11 @@ impl Caller {
         Ok(Self {
             owner: Owner(principal.id.clone()),
             principal,
+            card: card.as_asked(parts),
             dialect: dialect_of(requested_version(parts).as_deref())?,
             idempotency_key,
             last_event_id: last_event_id.transpose()?,
-            extensions: Extensions::negotiate(&parts.headers, declared)?,
+            extensions: Extensions::negotiate(&parts.headers, card.extensions())?,
         })
     }
 

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
+use super::caller::Caller;
 use super::errors::A2aError;
 use super::failure::Failure;
 use super::methods::is_streaming;
@@ -30,13 +31,13 @@ pub(super) async fn serve(State(service): State<Service>, request: Request) -> R
     let content_type = content_type(&parts.headers);
     match answer(&service, &parts, body, content_type).await {
         Ok(response) => response,
-        Err(Refusal::Failure(failure)) => failure.to_rest(content_type),
+        Err(Refusal::Failure(failure)) => failure.to_rest(),
         Err(Refusal::Method(allowed)) => {
             let body = json!({ "error": {
                 "code": 405, "status": "UNIMPLEMENTED", "message": format!("Here {allowed} is needed"), "details": [],
             }});
             let status = StatusCode::METHOD_NOT_ALLOWED;
-            (status, [(ALLOW, allowed), (CONTENT_TYPE, content_type)], body.to_string()).into_response()
+            (status, [(ALLOW, allowed), (CONTENT_TYPE, "application/json")], body.to_string()).into_response()
         }
     }
 }
@@ -78,6 +79,8 @@ async fn answer(
     let extensions = caller.extensions.clone();
     let mut response = if is_streaming(route.method) {
         sse::serve(route.method, params, Framing::Rest, &service.surface, caller).await?
+    } else if let Some(response) = extended_card(&route, &caller, parts, content_type) {
+        response
     } else {
         let result = service.methods.call(route.method, params, caller).await?;
         let result = if result.is_null() { json!({}) } else { result };
@@ -85,6 +88,21 @@ async fn answer(
     };
     extensions.echo(response.headers_mut());
     Ok(response)
+}
+
+/// The extended card, which unlike the other results has a tag and may be kept by its caller. None for other routes, and
+/// where there is no such card.
+fn extended_card(
+    route: &Route,
+    caller: &Caller,
+    parts: &Parts,
+    content_type: &'static str,
+) -> Option<Response> {
+    let is_wanted = route.method == "GetExtendedAgentCard";
+    let scopes = is_wanted.then_some(&caller.principal.scopes)?;
+    let mut response = caller.card.respond_extended(caller.dialect.form(), scopes, &parts.headers)?;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    Some(response)
 }
 
 /// A2A's own media type, unless the reader names plain JSON and nothing that covers A2A's.

@@ -5,9 +5,9 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
-use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
+use http::{HeaderMap, StatusCode};
 use jsonrpsee::types::ErrorObjectOwned;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -20,8 +20,8 @@ use super::request::{Envelope, RequestId, dialect_of, read_envelope};
 use super::rest;
 use super::service::{Service, Surface, check_content_type};
 use super::sse::{self, Framing};
-use crate::agent_card::Form;
-use crate::auth::Principal;
+use crate::agent_card::{Form, KEYS_PATH};
+use crate::auth::{AuthError, Principal};
 
 /// The A2A surface of one agent.
 pub fn router(surface: Surface) -> Router {
@@ -31,6 +31,11 @@ pub fn router(surface: Surface) -> Router {
         .route("//", post(post_rpc))
         .route("/.well-known/agent-card.json", get(get_card))
         .route("/.well-known/agent.json", get(get_card))
+        // 0.3 has the extended card at a path of its own (its §9.6), which clients append to the URL of the card.
+        .route("/card", get(get_extended_card))
+        .route("//card", get(get_extended_card))
+        .route("/v1/card", get(get_extended_card))
+        .route(KEYS_PATH, get(get_card_keys))
         .route("/health", get(get_health))
         .route(rest::ROUTE, any(rest::serve))
         .with_state(Service::new(surface))
@@ -48,6 +53,26 @@ async fn get_card(State(service): State<Service>, request: Request) -> Response 
         Some(Err(_)) | None => Form::Merged,
     };
     service.surface.card.as_asked(&parts).respond(form, &parts.headers)
+}
+
+async fn get_extended_card(State(service): State<Service>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let known = match service.admit(&parts).await {
+        Ok(principal) if !service.surface.authenticator.is_anonymous() => Ok(principal),
+        Ok(_) => Err(AuthError::Missing.into()),
+        Err(error) => Err(error),
+    };
+    let card = known.and_then(|principal| {
+        let form = dialect_of(requested_version(&parts).as_deref())?.form();
+        let card = service.surface.card.respond_extended(form, &principal.scopes, &parts.headers);
+        card.ok_or(A2aError::ExtendedAgentCardNotConfigured)
+    });
+    card.unwrap_or_else(|error| Failure::from(error).to_rest())
+}
+
+async fn get_card_keys(State(service): State<Service>, headers: HeaderMap) -> Response {
+    let keys = service.surface.card.respond_keys(&headers);
+    keys.unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())
 }
 
 async fn post_rpc(State(service): State<Service>, request: Request) -> Response {

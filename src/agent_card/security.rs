@@ -35,39 +35,17 @@ impl Security {
     /// The schemes by name: `oauth2` and `oidc`, numbered from the second issuer on, or `bearer`.
     pub(super) fn schemes(&self) -> BTreeMap<String, SecurityScheme> {
         if self.issuers.is_empty() {
-            let bearer = HttpAuthSecurityScheme {
-                description: String::new(),
-                scheme: "Bearer".to_owned(),
-                bearer_format: String::new(),
-            };
-            return [("bearer".to_owned(), SecurityScheme::HttpAuthSecurityScheme(bearer))].into();
+            return [("bearer".to_owned(), bearer())].into();
         }
-        let issuers = self.issuers.iter().enumerate();
-        issuers.flat_map(|(index, issuer)| self.schemes_of(index, issuer)).collect()
-    }
-
-    fn schemes_of(&self, index: usize, issuer: &Issuer) -> Vec<(String, SecurityScheme)> {
-        let number = if index == 0 { String::new() } else { format!("_{}", index + 1) };
-        let oidc = OpenIdConnectSecurityScheme {
-            description: format!("A token of {}", issuer.issuer),
-            open_id_connect_url: format!(
-                "{}/.well-known/openid-configuration",
-                issuer.issuer.trim_end_matches('/')
-            ),
-        };
-        let oauth2 = issuer.token_url.as_ref().map(|token_url| OAuth2SecurityScheme {
-            description: format!("A machine token of {}", issuer.issuer),
-            flows: OAuthFlows::ClientCredentials(ClientCredentialsOAuthFlow {
-                token_url: token_url.clone(),
-                refresh_url: String::new(),
-                scopes: self.scopes.clone(),
-            }),
-            oauth2_metadata_url: issuer.metadata_url.clone().unwrap_or_default(),
-        });
-        let oauth2 =
-            oauth2.map(|oauth2| (format!("oauth2{number}"), SecurityScheme::Oauth2SecurityScheme(oauth2)));
-        let oidc = (format!("oidc{number}"), SecurityScheme::OpenIdConnectSecurityScheme(oidc));
-        oauth2.into_iter().chain([oidc]).collect()
+        let mut schemes = BTreeMap::new();
+        for (index, issuer) in self.issuers.iter().enumerate() {
+            let number = if index == 0 { String::new() } else { format!("_{}", index + 1) };
+            schemes.insert(format!("oidc{number}"), issuer.oidc());
+            if let Some(oauth2) = issuer.oauth2(&self.scopes) {
+                schemes.insert(format!("oauth2{number}"), oauth2);
+            }
+        }
+        schemes
     }
 
     /// One of the schemes, with the scopes that every call needs and these.
@@ -81,19 +59,52 @@ impl Security {
     }
 }
 
+impl Issuer {
+    fn oidc(&self) -> SecurityScheme {
+        let discovery = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
+        let scheme = OpenIdConnectSecurityScheme {
+            description: format!("A token of {}", self.issuer),
+            open_id_connect_url: discovery,
+        };
+        SecurityScheme { open_id_connect_security_scheme: Some(scheme), ..SecurityScheme::default() }
+    }
+
+    fn oauth2(&self, scopes: &BTreeMap<String, String>) -> Option<SecurityScheme> {
+        let flow = ClientCredentialsOAuthFlow {
+            token_url: self.token_url.clone()?,
+            refresh_url: String::new(),
+            scopes: scopes.clone(),
+        };
+        let scheme = OAuth2SecurityScheme {
+            description: format!("A machine token of {}", self.issuer),
+            flows: OAuthFlows { client_credentials: Some(flow), ..OAuthFlows::default() },
+            oauth2_metadata_url: self.metadata_url.clone().unwrap_or_default(),
+        };
+        Some(SecurityScheme { oauth2_security_scheme: Some(scheme), ..SecurityScheme::default() })
+    }
+}
+
+fn bearer() -> SecurityScheme {
+    let scheme = HttpAuthSecurityScheme {
+        description: String::new(),
+        scheme: "Bearer".to_owned(),
+        bearer_format: String::new(),
+    };
+    SecurityScheme { http_auth_security_scheme: Some(scheme), ..SecurityScheme::default() }
+}
+
 /// A scheme as 0.3 writes it.
 pub(super) fn scheme_v03(scheme: &SecurityScheme) -> Value {
-    let (kind, mut value) = match scheme {
-        SecurityScheme::ApiKeySecurityScheme(key) => {
-            ("apiKey", json!({ "description": key.description, "in": key.location, "name": key.name }))
-        }
-        SecurityScheme::HttpAuthSecurityScheme(http) => ("http", json!(http)),
-        SecurityScheme::Oauth2SecurityScheme(oauth2) => ("oauth2", json!(oauth2)),
-        SecurityScheme::OpenIdConnectSecurityScheme(oidc) => ("openIdConnect", json!(oidc)),
-        SecurityScheme::MtlsSecurityScheme(mtls) => ("mutualTLS", json!(mtls)),
-    };
-    value["type"] = json!(kind);
-    value
+    let kinds = [
+        ("http", json!(scheme.http_auth_security_scheme)),
+        ("oauth2", json!(scheme.oauth2_security_scheme)),
+        ("openIdConnect", json!(scheme.open_id_connect_security_scheme)),
+    ];
+    let found = kinds.into_iter().find(|(_, scheme)| !scheme.is_null());
+    found.map_or(Value::Null, |(kind, mut scheme)| {
+        scheme["type"] = json!(kind);
+        scheme
+    })
 }
 
 /// Requirements as 0.3 writes them.

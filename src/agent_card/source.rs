@@ -30,6 +30,9 @@ pub enum CardError {
     /// Not JSON.
     #[error("the agent card is not valid JSON: {0}")]
     NotJson(#[from] serde_json::Error),
+    /// Signed, but without a URL to stand by.
+    #[error("a signed card has to name where the agent is reached: say --public-url")]
+    NoUrlToSign,
     /// A member is missing, unknown, of the wrong type, or claims what is not there.
     #[error("the agent card is wrong: {member} {problem}")]
     Wrong {
@@ -309,7 +312,7 @@ mod tests {
     #[case::configured_in_a_skill("/skills/0/securityRequirements", json!([{ "schemes": {} }]), "skills[0].securityRequirements")]
     #[case::scopes_are_no_list("/skills/0/scopes", json!("read"), "skills[0].scopes")]
     #[case::unknown_in_extended("/extended", json!({ "skill": [] }), "extended.skill")]
-    #[case::an_extended_skill("/extended", json!({ "skills": [{ "id": "x" }] }), "extended.skills[0]")]
+    #[case::an_extended_skill("/extended", json!({ "skills": [{ "id": "x" }] }), "extended.skills[0].name")]
     fn a_wrong_member_is_named(#[case] pointer: &str, #[case] value: Value, #[case] named: &str) {
         let mut card = built_in();
         let (parent, member) = pointer.rsplit_once('/').expect("a pointer");

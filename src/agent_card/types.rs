@@ -1,7 +1,8 @@
 //! The agent card of A2A 1.0 (specification §4.4), member by member as the protocol's definition has it.
 //!
 //! Serialised it is the canonical form before RFC 8785 (§8.4.1): REQUIRED members always, `optional` ones where they
-//! are set, all others only where they differ from their default. Read, it drops members that 1.0 does not know.
+//! are set, all others only where they differ from their default. Reading drops members that 1.0 does not know, and takes
+//! those that are missing for empty; what a card needs is checked in `source`.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// Who an agent is, what it can do, how it is reached, and who may call it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct AgentCard {
     /// Name of the agent.
     pub name: String,
@@ -29,10 +30,10 @@ pub struct AgentCard {
     /// What it can do besides answering.
     pub capabilities: AgentCapabilities,
     /// Ways to authenticate, by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub security_schemes: BTreeMap<String, SecurityScheme>,
     /// Which of them a call needs; one of the list suffices.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub security_requirements: Vec<SecurityRequirement>,
     /// Media types that it understands.
     pub default_input_modes: Vec<String>,
@@ -41,7 +42,7 @@ pub struct AgentCard {
     /// What it can be asked for.
     pub skills: Vec<AgentSkill>,
     /// Signatures over all other members.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub signatures: Vec<AgentCardSignature>,
     /// Its picture.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,22 +50,23 @@ pub struct AgentCard {
 }
 
 /// One way to reach the agent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct AgentInterface {
     /// Where.
     pub url: String,
     /// `JSONRPC`, `HTTP+JSON`, `GRPC`, or a URI of another binding.
     pub protocol_binding: String,
     /// Which tenant this is, where several share the URL.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub tenant: String,
     /// Version of the protocol, major and minor.
     pub protocol_version: String,
 }
 
 /// Who offers the agent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct AgentProvider {
     /// Web page.
     pub url: String,
@@ -74,7 +76,7 @@ pub struct AgentProvider {
 
 /// What the agent can do besides answering.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct AgentCapabilities {
     /// Streams what becomes of a message.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,7 +85,7 @@ pub struct AgentCapabilities {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub push_notifications: Option<bool>,
     /// Extensions of the protocol that it speaks.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<AgentExtension>,
     /// Tells authenticated callers more.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,15 +94,16 @@ pub struct AgentCapabilities {
 
 /// An extension of the protocol.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct AgentExtension {
     /// Which.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub uri: String,
     /// What the agent does with it.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub description: String,
     /// True where callers have to use it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub required: bool,
     /// Its settings.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,8 +111,8 @@ pub struct AgentExtension {
 }
 
 /// What the agent can be asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct AgentSkill {
     /// Unique within the card.
     pub id: String,
@@ -120,56 +123,64 @@ pub struct AgentSkill {
     /// Keywords.
     pub tags: Vec<String>,
     /// What to say.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<String>,
     /// Media types, where they differ from the card's.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub input_modes: Vec<String>,
     /// Media types, where they differ from the card's.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub output_modes: Vec<String>,
     /// What a caller needs, where it differs from the card's.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub security_requirements: Vec<SecurityRequirement>,
 }
 
 /// Schemes that are needed together, each with its scopes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SecurityRequirement {
     /// By name of the scheme.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub schemes: BTreeMap<String, StringList>,
 }
 
 /// Scopes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct StringList {
     /// Their names.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub list: Vec<String>,
 }
 
-/// A way to authenticate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum SecurityScheme {
+/// A way to authenticate: one of these.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SecurityScheme {
     /// A key in a header, the query or a cookie.
-    ApiKeySecurityScheme(ApiKeySecurityScheme),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_key_security_scheme: Option<ApiKeySecurityScheme>,
     /// A scheme of HTTP, such as Bearer.
-    HttpAuthSecurityScheme(HttpAuthSecurityScheme),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_auth_security_scheme: Option<HttpAuthSecurityScheme>,
     /// OAuth 2.
-    Oauth2SecurityScheme(OAuth2SecurityScheme),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oauth2_security_scheme: Option<OAuth2SecurityScheme>,
     /// OpenID Connect.
-    OpenIdConnectSecurityScheme(OpenIdConnectSecurityScheme),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_id_connect_security_scheme: Option<OpenIdConnectSecurityScheme>,
     /// A client certificate.
-    MtlsSecurityScheme(MutualTlsSecurityScheme),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtls_security_scheme: Option<MutualTlsSecurityScheme>,
 }
 
 /// A key in a header, the query or a cookie.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ApiKeySecurityScheme {
     /// What it is.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub description: String,
     /// `header`, `query` or `cookie`.
     pub location: String,
@@ -178,131 +189,136 @@ pub struct ApiKeySecurityScheme {
 }
 
 /// A scheme of HTTP.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct HttpAuthSecurityScheme {
     /// What it is.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub description: String,
     /// Its name in the Authorization header.
     pub scheme: String,
     /// What a bearer token is, such as `JWT`.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub bearer_format: String,
 }
 
 /// OAuth 2.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct OAuth2SecurityScheme {
     /// What it is.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub description: String,
     /// How a token is got.
     pub flows: OAuthFlows,
     /// Metadata of the authorization server (RFC 8414).
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub oauth2_metadata_url: String,
 }
 
-/// How a token is got.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum OAuthFlows {
+/// How a token is got: one of these.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OAuthFlows {
     /// By a person in a browser.
-    AuthorizationCode(AuthorizationCodeOAuthFlow),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_code: Option<AuthorizationCodeOAuthFlow>,
     /// By a machine with an id and a secret.
-    ClientCredentials(ClientCredentialsOAuthFlow),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_credentials: Option<ClientCredentialsOAuthFlow>,
     /// Not to be used any more.
-    Implicit(ImplicitOAuthFlow),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub implicit: Option<ImplicitOAuthFlow>,
     /// Not to be used any more.
-    Password(PasswordOAuthFlow),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<PasswordOAuthFlow>,
     /// By a person on another device.
-    DeviceCode(DeviceCodeOAuthFlow),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_code: Option<DeviceCodeOAuthFlow>,
 }
 
 /// By a person in a browser.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct AuthorizationCodeOAuthFlow {
     /// Where the person signs in.
     pub authorization_url: String,
     /// Where tokens are got.
     pub token_url: String,
     /// Where they are renewed.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub refresh_url: String,
     /// Scopes with their description.
     pub scopes: BTreeMap<String, String>,
     /// True where PKCE (RFC 7636) is demanded.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pkce_required: bool,
 }
 
 /// By a machine with an id and a secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct ClientCredentialsOAuthFlow {
     /// Where tokens are got.
     pub token_url: String,
     /// Where they are renewed.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub refresh_url: String,
     /// Scopes with their description.
     pub scopes: BTreeMap<String, String>,
 }
 
 /// The implicit flow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct ImplicitOAuthFlow {
     /// Where the person signs in.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub authorization_url: String,
     /// Where tokens are renewed.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub refresh_url: String,
     /// Scopes with their description.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub scopes: BTreeMap<String, String>,
 }
 
 /// The password flow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct PasswordOAuthFlow {
     /// Where tokens are got.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub token_url: String,
     /// Where they are renewed.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub refresh_url: String,
     /// Scopes with their description.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub scopes: BTreeMap<String, String>,
 }
 
 /// By a person on another device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct DeviceCodeOAuthFlow {
     /// Where the code is got.
     pub device_authorization_url: String,
     /// Where tokens are got.
     pub token_url: String,
     /// Where they are renewed.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub refresh_url: String,
     /// Scopes with their description.
     pub scopes: BTreeMap<String, String>,
 }
 
 /// OpenID Connect.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct OpenIdConnectSecurityScheme {
     /// What it is.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub description: String,
     /// The provider's discovery document.
     pub open_id_connect_url: String,
@@ -310,14 +326,16 @@ pub struct OpenIdConnectSecurityScheme {
 
 /// A client certificate.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct MutualTlsSecurityScheme {
     /// What it is.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub description: String,
 }
 
 /// A signature in the JSON form of JWS (RFC 7515), without its payload, which is the card itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct AgentCardSignature {
     /// The protected header, base64url.
     pub protected: String,

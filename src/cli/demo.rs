@@ -15,6 +15,7 @@ use super::transcript::Transcript;
 use crate::a2a::types::{Message, PartContent, Role, Task, TaskState};
 use crate::a2a::{A2aClient, RequestLimits};
 use crate::agent::{Budget, REPORT_ARTIFACT};
+use crate::agent_card::Publication;
 use crate::app::{App, Settings, Storage};
 use crate::auth::Authenticator;
 use crate::cluster::{Bundle, Cluster};
@@ -59,7 +60,7 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
     let settings = Settings {
         storage: Storage::Temporary,
         card: None,
-        url: url.clone(),
+        publication: Publication { rest: true, ..Publication::at(&url) },
         authenticator: Authenticator::anonymous(),
         limits: RunnerLimits::default(),
         requests: RequestLimits::default(),

@@ -2,7 +2,7 @@
 
 use std::future::pending;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use super::Exit;
 use super::terminal::{BOLD, print, styled};
 use crate::a2a::RequestLimits;
+use crate::agent_card::{CardSigner, KEYS_PATH, Publication};
 use crate::app::{App, Settings, Storage};
 use crate::cluster::Cluster;
 use crate::config::{AuthArgs, AuthMode, ClusterArgs, ServerArgs, default_data_dir};
@@ -69,21 +70,19 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
     let cluster = Cluster::open(&args.cluster.source()).await?;
     let listener = listen((args.server.host, args.server.port).into()).await?;
     let address = listener.local_addr()?;
-    let url = args.server.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let publication = publication(&args.server, address)?;
+    let callers = callers(&args.server.auth);
+    let announcement = announcement(&cluster.info.name, address, &publication, &callers, &folder);
     let settings = Settings {
         storage: Storage::Folder(folder.clone()),
         card: args.server.card.clone(),
-        url: url.clone(),
+        publication,
         authenticator,
         limits: limits(&args.server),
         requests: requests(&args.server),
         budget: args.server.budget(),
     };
-    let announcement = announcement(&cluster.info.name, address, &url, &callers(&args.server.auth), &folder);
     let app = App::build(settings, cluster).await?;
-    if args.server.public_url.is_none() && address.ip().is_unspecified() {
-        tracing::warn!("the agent card says {url}, which other machines cannot reach: set --public-url");
-    }
     print(&announcement)?;
     app.serve(listener, stop).await?;
     Ok(Exit::Fine)
@@ -110,12 +109,48 @@ fn callers(auth: &AuthArgs) -> String {
     }
 }
 
-fn announcement(cluster: &str, address: SocketAddr, url: &str, callers: &str, folder: &Path) -> String {
-    let base = url.trim_end_matches('/');
-    let local = match address.ip().is_unspecified() {
-        true => format!("http://127.0.0.1:{}", address.port()),
-        false => format!("http://{address}"),
-    };
+/// Where the agent is reached and who signs its card.
+fn publication(args: &ServerArgs, address: SocketAddr) -> anyhow::Result<Publication> {
+    let known = args.agentcore_runtime_url.as_ref().or(args.public_url.as_ref());
+    let url = known.cloned().unwrap_or_else(|| local_url(address));
+    // AgentCore Runtime passes on what is posted to its URL, and nothing below.
+    let on_agentcore = args.agentcore_runtime_url.is_some();
+    let mut signers = Vec::new();
+    for path in &args.card_key {
+        let signer = CardSigner::load(path, None);
+        let signer = signer.with_context(|| format!("{} cannot sign the agent card", path.display()))?;
+        signers.push(match on_agentcore {
+            true => signer,
+            false => signer.published_at(&format!("{}{KEYS_PATH}", url.trim_end_matches('/'))),
+        });
+    }
+    let url_from_host = known.is_none() && address.ip().is_unspecified();
+    if url_from_host {
+        tracing::info!(
+            "the agent card names the host that each client asks: set --public-url if a proxy changes it"
+        );
+    }
+    Ok(Publication { url_from_host, rest: !on_agentcore, signers, ..Publication::at(&url) })
+}
+
+/// Where this machine reaches the server.
+fn local_url(address: SocketAddr) -> String {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => format!("http://127.0.0.1:{}", address.port()),
+        IpAddr::V6(ip) if ip.is_unspecified() => format!("http://[::1]:{}", address.port()),
+        _ => format!("http://{address}"),
+    }
+}
+
+fn announcement(
+    cluster: &str,
+    address: SocketAddr,
+    publication: &Publication,
+    callers: &str,
+    folder: &Path,
+) -> String {
+    let base = publication.url.trim_end_matches('/');
+    let local = local_url(address);
     format!(
         "{title} the agent of {cluster}\n\
          \n  listening on  http://{address}/  (A2A 1.0 and 0.3, JSON-RPC)\

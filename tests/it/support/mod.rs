@@ -9,7 +9,7 @@ mod proxy;
 mod puppet;
 pub mod script;
 
-pub use agent::{Frame, TestAgent, frames_of, json_of, rpc_to, v1_message, v03_message};
+pub use agent::{Frame, TestAgent, card_at, frames_of, json_of, rpc_to, v1_message, v03_message};
 pub use cluster::GatedCluster;
 pub use gate::GatedStore;
 pub use proxy::BreakingProxy;
