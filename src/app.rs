@@ -1,6 +1,7 @@
 //! The composition root: the one place where stores, executors, models and clusters are put together.
 
 mod connections;
+mod security;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -171,6 +172,7 @@ impl App {
 
 fn build_card(settings: &Settings, cluster: &ClusterInfo) -> anyhow::Result<PublishedCard> {
     let publication = Publication {
+        security: security::security(&settings.authenticator),
         extended: !settings.authenticator.is_anonymous(),
         details: Some(looks_at(cluster)),
         ..settings.publication.clone()
