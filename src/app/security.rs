@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::agent_card::{Issuer, Security};
 use crate::auth::Authenticator;
 
-/// What an authenticator asks for. None where it asks nobody.
+/// What an authenticator asks for. None where it asks nobody. Where its issuers' tokens come from is not known yet: nothing
+/// is fetched at the start.
 pub(super) fn security(authenticator: &Authenticator) -> Option<Security> {
     if authenticator.is_anonymous() {
         return None;
@@ -15,7 +16,7 @@ pub(super) fn security(authenticator: &Authenticator) -> Option<Security> {
     let issuers = issuers.map(|issuer| Issuer { issuer: issuer.url().to_owned(), ..Issuer::default() });
     let scopes = authenticator.scopes();
     let mut described: BTreeMap<String, String> =
-        scopes.write.iter().map(|scope| (scope.clone(), "Ask for changes".to_owned())).collect();
-    described.extend(scopes.required.iter().map(|scope| (scope.clone(), "Call this agent".to_owned())));
+        scopes.write.iter().map(|scope| (scope.clone(), "To ask for changes".to_owned())).collect();
+    described.extend(scopes.required.iter().map(|scope| (scope.clone(), "To call this agent".to_owned())));
     Some(Security { issuers: issuers.collect(), scopes: described, required_scopes: scopes.required.clone() })
 }

@@ -14,6 +14,8 @@ use crate::support::process::{run, text};
 #[case::two_clusters(&["diagnose", "--bundle", "x", "--context", "y"])]
 #[case::all_and_one(&["diagnose", "-A", "-n", "shop"])]
 #[case::port_out_of_range(&["serve", "--port", "70000"])]
+#[case::a_rule_that_is_none(&["serve", "--push-allow", "https://hooks.internal/"])]
+#[case::no_task(&["tasks", "show"])]
 #[case::unknown_log_filter(&["card", "show", "--log", "drydock=loud"])]
 fn wrong_usage_ends_with_64_and_says_so_on_stderr(#[case] arguments: &[&str]) {
     let output = run(arguments);
@@ -29,6 +31,8 @@ fn wrong_usage_ends_with_64_and_says_so_on_stderr(#[case] arguments: &[&str]) {
 #[case(&["diagnose", "--help"])]
 #[case(&["ask", "--help"])]
 #[case(&["card", "show", "--help"])]
+#[case(&["tasks", "list", "--help"])]
+#[case(&["tasks", "show", "--help"])]
 fn help_gives_examples(#[case] arguments: &[&str]) {
     let output = run(arguments);
     assert_eq!(output.status.code(), Some(0));
@@ -42,6 +46,7 @@ fn help_gives_examples(#[case] arguments: &[&str]) {
 #[case(&["serve", "--help"])]
 #[case(&["diagnose", "--help"])]
 #[case(&["ask", "--help"])]
+#[case(&["tasks", "show", "--help"])]
 fn help_tells_exit_codes(#[case] arguments: &[&str]) {
     let help = text(&run(arguments).stdout);
     assert!(help.contains("Exit codes:"), "{help}");

@@ -21,8 +21,7 @@ use crate::support::{TestAgent, card_at, json_of, v1_message, v03_message};
 async fn agent_of(identity: &Identity) -> TestAgent {
     let required = vec!["drydock/read".to_owned()];
     let authenticator = trusting(identity).with_scopes(Scopes { required, write: None });
-    TestAgent::received(Arc::new(Scripted::default()), |reception, _| reception.authenticator = authenticator)
-        .await
+    TestAgent::received(Arc::new(Scripted), |reception, _| reception.authenticator = authenticator).await
 }
 
 fn token_of(identity: &Identity, client: &str) -> String {
@@ -126,7 +125,7 @@ async fn agent_with_a_card(identity: &Identity) -> TestAgent {
     let issuer = Issuer { issuer: identity.issuer().to_owned(), ..Issuer::default() };
     let security = Security { issuers: vec![issuer], ..Security::default() };
     let authenticator = trusting(identity);
-    TestAgent::received(Arc::new(Scripted::default()), |reception, url| {
+    TestAgent::received(Arc::new(Scripted), |reception, url| {
         reception.card = card_at(url, |publication| publication.security = Some(security));
         reception.authenticator = authenticator;
     })
