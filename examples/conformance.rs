@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use drydock::agent_card::{CardSource, Publication, PublishedCard};
+use drydock::agent_card::{CardSource, Publication, PublishedCard, Security};
 use drydock::app::{App, Reception};
 use drydock::auth::{Authenticator, Principal};
 use drydock::tasks::{RunnerLimits, SqliteTaskStore};
@@ -78,7 +78,8 @@ async fn main() -> anyhow::Result<()> {
     // Kits take an address in numbers for something that should not be public.
     let url = format!("http://localhost:{}", address.port());
     let card = CardSource::read(serde_json::from_str(include_str!("conformance-card.json"))?)?;
-    let publication = Publication { rest: true, extended: true, ..Publication::at(&url) };
+    let security = args.token.as_ref().map(|_| Security::default());
+    let publication = Publication { rest: true, extended: true, security, ..Publication::at(&url) };
     let card = PublishedCard::new(card, &publication)?;
     let limits = RunnerLimits { max_concurrent: 2048, ..RunnerLimits::default() };
     let reception = Reception { authenticator: args.authenticator(), limits, ..Reception::open(card) };

@@ -13,7 +13,7 @@ use super::terminal::print;
 use crate::agent_card::{self, CardSigner, CardSource, Form, Publication, PublishedCard};
 use crate::config::web_url;
 
-/// Shows, signs and verifies agent cards: who an agent is, what it can do, how it is reached
+/// Shows, signs and verifies agent cards: who an agent is and does
 #[derive(Debug, Subcommand)]
 pub(super) enum CardCommand {
     Show(ShowArgs),

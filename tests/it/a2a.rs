@@ -1,6 +1,9 @@
 //! The protocol over real HTTP, in both dialects and both bindings.
 
 mod card;
+mod card_extended;
+mod card_security;
+mod card_signed;
 mod client;
 mod collaborator;
 mod errors;

@@ -3,12 +3,13 @@
 mod agent;
 mod cluster;
 mod gate;
+pub mod keys;
 pub mod process;
 mod proxy;
 mod puppet;
 pub mod script;
 
-pub use agent::{Frame, TestAgent, frames_of, json_of, rpc_to, v1_message, v03_message};
+pub use agent::{Frame, TestAgent, card_at, frames_of, json_of, rpc_to, v1_message, v03_message};
 pub use cluster::GatedCluster;
 pub use gate::GatedStore;
 pub use proxy::BreakingProxy;
