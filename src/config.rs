@@ -1,12 +1,18 @@
 //! Settings: what the command line and the environment say. The only reader of the environment (`DRYDOCK_*` through
 //! clap, and the variables that say where a user keeps data and whether a terminal wants colours).
 
+mod auth;
+
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::{Args, ValueEnum};
+use secrecy::SecretString;
+
+pub use auth::{AuthArgs, AuthMode};
 
 use crate::agent::Budget;
 use crate::cluster::ClusterSource;
@@ -69,6 +75,9 @@ pub struct ServerArgs {
     /// Time limit of one task, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 300, env = "DRYDOCK_TASK_TIMEOUT")]
     pub task_timeout: u64,
+    /// Who may call.
+    #[command(flatten)]
+    pub auth: AuthArgs,
 }
 
 impl ServerArgs {
@@ -79,7 +88,7 @@ impl ServerArgs {
 
     /// Refuses a bind that would let everyone on the network in without saying so.
     pub fn check_exposure(&self) -> anyhow::Result<()> {
-        check_exposure(self.host, self.allow_unauthenticated)
+        check_exposure(self.host, self.allow_unauthenticated || self.auth.mode() != AuthMode::None)
     }
 }
 
@@ -98,8 +107,8 @@ pub fn check_exposure(host: IpAddr, allowed: bool) -> anyhow::Result<()> {
     anyhow::ensure!(
         host.is_loopback() || allowed,
         "{host} is not a loopback address and callers are not authenticated: anyone who reaches it could read this \
-         cluster through drydock. Listen on 127.0.0.1, or say --allow-unauthenticated if something in front of \
-         it checks who calls"
+         cluster through drydock. Listen on 127.0.0.1, let callers authenticate (serve --issuer URL), or say \
+         --allow-unauthenticated if something in front of it checks who calls"
     );
     Ok(())
 }
@@ -133,6 +142,26 @@ pub fn default_data_dir() -> Option<PathBuf> {
     base.or_else(home).map(|base| base.join("drydock"))
 }
 
+/// The secret of this machine at an identity provider: from a file, else from `DRYDOCK_CLIENT_SECRET`. Not from the
+/// command line, which other users of a machine can read.
+///
+/// # Errors
+/// The file cannot be read.
+#[expect(clippy::disallowed_methods, reason = "this module is the reader of the environment")]
+pub fn client_secret(file: Option<&Path>) -> anyhow::Result<Option<SecretString>> {
+    let secret = match file {
+        Some(file) => Some(
+            std::fs::read_to_string(file)
+                .with_context(|| format!("the client secret in {} cannot be read", file.display()))?,
+        ),
+        None => std::env::var("DRYDOCK_CLIENT_SECRET").ok(),
+    };
+    Ok(secret
+        .map(|secret| secret.trim().to_owned())
+        .filter(|secret| !secret.is_empty())
+        .map(SecretString::from))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -151,6 +180,9 @@ mod tests {
     #[case::loopback_v6(&["x", "--host", "::1"], true)]
     #[case::everywhere(&["x", "--host", "0.0.0.0"], false)]
     #[case::said_aloud(&["x", "--host", "0.0.0.0", "--allow-unauthenticated"], true)]
+    #[case::authenticated(&["x", "--host", "0.0.0.0", "--issuer", "https://idp.example.com"], true)]
+    #[case::by_the_platform(&["x", "--host", "0.0.0.0", "--auth", "platform"], true)]
+    #[case::asking_nobody(&["x", "--host", "0.0.0.0", "--auth", "none"], false)]
     fn a_bind_off_loopback_has_to_be_said_aloud(#[case] arguments: &[&str], #[case] allowed: bool) {
         let cli = Cli::try_parse_from(arguments).expect("these arguments are right");
         assert_eq!(cli.server.check_exposure().is_ok(), allowed);

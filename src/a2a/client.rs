@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use eventsource_stream::{Event, Eventsource};
 use futures::stream::{self, BoxStream, StreamExt};
+use http::header::WWW_AUTHENTICATE;
+use reqwest::StatusCode;
+use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -11,6 +14,7 @@ use super::caller::VERSION_HEADER;
 use super::request::Dialect;
 use super::types::{Message, StreamResponse, Task, TaskId, TaskState};
 use super::v03;
+use crate::auth::{ProviderError, TokenSource};
 
 /// A stream that breaks is taken up again this often, with a longer pause each time: long enough for a server to restart.
 const RECONNECTS: u32 = 8;
@@ -42,8 +46,8 @@ pub enum ClientError {
         url: String,
         /// The status.
         status: u16,
-        /// What to do about it.
-        hint: &'static str,
+        /// What the agent says is wrong, and what to do about it.
+        hint: String,
     },
     /// The agent answered with an error of the protocol.
     #[error("the agent answered: {message} ({code})")]
@@ -63,6 +67,9 @@ pub enum ClientError {
         /// Where it points.
         endpoint: String,
     },
+    /// There is no token to call with.
+    #[error(transparent)]
+    Token(#[from] ProviderError),
     /// The answer is not what the protocol says.
     #[error("the agent's answer is not understood: {0}")]
     Protocol(String),
@@ -74,7 +81,7 @@ pub struct A2aClient {
     http: reqwest::Client,
     endpoint: String,
     dialect: Dialect,
-    token: Option<String>,
+    tokens: Option<TokenSource>,
     card: Value,
 }
 
@@ -83,7 +90,7 @@ impl A2aClient {
     ///
     /// # Errors
     /// Besides those of the network: a card that sends us elsewhere while we hold a token, which is meant for `url`.
-    pub async fn connect(url: &str, token: Option<String>) -> Result<Self, ClientError> {
+    pub async fn connect(url: &str, tokens: Option<TokenSource>) -> Result<Self, ClientError> {
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_keepalive(KEEP_ALIVE)
@@ -94,15 +101,15 @@ impl A2aClient {
             true => url.to_owned(),
             false => format!("{}/.well-known/agent-card.json", url.trim_end_matches('/')),
         };
-        let request = authorized(http.get(&location), token.as_deref()).header(VERSION_HEADER, "1.0");
-        let card: Value = read_json(send(request, &location).await?, &location).await?;
+        let request = http.get(&location).header(VERSION_HEADER, "1.0");
+        let card: Value = read_json(send(request, tokens.as_ref(), &location).await?, &location).await?;
         let (endpoint, dialect) = choose_interface(&card).ok_or_else(|| {
             ClientError::Protocol("its card offers no JSON-RPC interface of 1.0 or 0.3".to_owned())
         })?;
-        if token.is_some() && origin(&endpoint) != origin(&location) {
+        if tokens.is_some() && origin(&endpoint) != origin(&location) {
             return Err(ClientError::Elsewhere { url: url.to_owned(), endpoint });
         }
-        Ok(Self { http, endpoint, dialect, token, card })
+        Ok(Self { http, endpoint, dialect, tokens, card })
     }
 
     /// The card as it was read.
@@ -177,7 +184,7 @@ impl A2aClient {
     }
 
     async fn call(&self, method: &str, params: Value) -> Result<Value, ClientError> {
-        let response = send(self.post(method, params, None), &self.endpoint).await?;
+        let response = self.send_request(self.post(method, params, None)).await?;
         result_of(read_json(response, &self.endpoint).await?)
     }
 
@@ -186,11 +193,14 @@ impl A2aClient {
         let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
         let version = self.dialect.version();
         let request = self.http.post(&self.endpoint).header(VERSION_HEADER, version).json(&body);
-        let request = match last_event_id {
+        match last_event_id {
             Some(id) => request.header("Last-Event-ID", id),
             None => request,
-        };
-        authorized(request, self.token.as_deref())
+        }
+    }
+
+    async fn send_request(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, ClientError> {
+        send(request, self.tokens.as_ref(), &self.endpoint).await
     }
 
     fn follow(
@@ -203,9 +213,9 @@ impl A2aClient {
             let (mut method, mut params) = (method, params);
             let mut failures = 0;
             loop {
-                let response = send(self.post(method, params.clone(), position.last_event_id.as_deref()), &self.endpoint);
+                let request = self.post(method, params.clone(), position.last_event_id.as_deref());
                 let mut broken = None;
-                match response.await {
+                match self.send_request(request).await {
                     Ok(response) => {
                         for await item in items(response, self.dialect, &self.endpoint) {
                             match item {
@@ -279,6 +289,7 @@ fn is_passing(broken: &ClientError) -> bool {
     match broken {
         ClientError::Unreachable { .. } => true,
         ClientError::Http { status, .. } => *status >= 500,
+        ClientError::Token(error) => error.is_passing(),
         ClientError::Agent { .. } | ClientError::Elsewhere { .. } | ClientError::Protocol(_) => false,
     }
 }
@@ -355,26 +366,54 @@ fn unreachable(url: &str, source: reqwest::Error) -> ClientError {
     ClientError::Unreachable { url: url.to_owned(), source: source.without_url() }
 }
 
-fn authorized(request: reqwest::RequestBuilder, token: Option<&str>) -> reqwest::RequestBuilder {
-    match token {
-        Some(token) => request.bearer_auth(token),
-        None => request,
+/// Sends a request with a token, where there is one. A token that is refused is replaced once: it may have been revoked.
+async fn send(
+    request: reqwest::RequestBuilder,
+    tokens: Option<&TokenSource>,
+    url: &str,
+) -> Result<reqwest::Response, ClientError> {
+    let Some(tokens) = tokens else { return successful(request.send().await, url) };
+    let token = tokens.token().await?;
+    let again = request.try_clone();
+    let response = request.bearer_auth(token.expose_secret()).send().await;
+    let refused = response.as_ref().is_ok_and(|response| response.status() == StatusCode::UNAUTHORIZED);
+    if let Some(again) = again.filter(|_| refused)
+        && let Some(newer) = tokens.newer_than(&token).await
+    {
+        return successful(again.bearer_auth(newer.expose_secret()).send().await, url);
     }
+    successful(response, url)
 }
 
-async fn send(request: reqwest::RequestBuilder, url: &str) -> Result<reqwest::Response, ClientError> {
-    let response = request.send().await.map_err(|source| unreachable(url, source))?;
+fn successful(
+    response: Result<reqwest::Response, reqwest::Error>,
+    url: &str,
+) -> Result<reqwest::Response, ClientError> {
+    let response = response.map_err(|source| unreachable(url, source))?;
     let status = response.status();
     if status.is_success() {
         return Ok(response);
     }
-    let hint = match status.as_u16() {
-        401 => ": it wants a token (--token)",
-        403 => ": the token does not allow this",
-        404 => ": is this the address of an A2A agent?",
-        _ => "",
+    let challenge = response.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
+    let said = |name| challenge.and_then(|challenge| parameter(challenge, name));
+    let hint = match (status.as_u16(), said("error_description"), said("scope")) {
+        (401, None, _) => {
+            ": it wants a token of an issuer that it trusts (--token, or --client-id)".to_owned()
+        }
+        (401, Some(problem), _) => format!(": {problem}"),
+        (403, _, Some(scope)) => format!(": the token does not allow this, it has to have the scope {scope}"),
+        (403, ..) => ": the token does not allow this".to_owned(),
+        (404, ..) => ": is this the address of an A2A agent?".to_owned(),
+        _ => String::new(),
     };
     Err(ClientError::Http { url: url.to_owned(), status: status.as_u16(), hint })
+}
+
+/// A parameter of a `WWW-Authenticate` challenge, shortened.
+fn parameter(challenge: &str, name: &str) -> Option<String> {
+    let (_, value) = challenge.split_once(&format!("{name}=\""))?;
+    let value = value.split('"').next().unwrap_or_default();
+    Some(value.chars().take(200).collect())
 }
 
 async fn read_json(response: reqwest::Response, url: &str) -> Result<Value, ClientError> {

@@ -15,7 +15,7 @@ pub const SUPPORTED_VERSIONS: [&str; 2] = ["1.0", "0.3"];
 // say who may call are those of the HTTP status.
 pub(super) const UNAVAILABLE: i32 = -32000;
 pub(super) const TOO_MANY_REQUESTS: i32 = -32029;
-const UNAUTHENTICATED: i32 = -32091;
+pub(super) const UNAUTHENTICATED: i32 = -32091;
 const FORBIDDEN: i32 = -32093;
 
 /// The HTTP status of an error code with the name that `google.rpc.Status` has for it (§5.4).
@@ -86,9 +86,6 @@ pub enum A2aError {
         /// Largest body, in bytes.
         most: usize,
     },
-    /// The body says that it is no JSON. Goes with HTTP 415.
-    #[error("Content-Type has to be application/json or application/a2a+json")]
-    NotJsonContent,
     /// No such method.
     #[error("There is no method {0:?}")]
     MethodNotFound(String),
@@ -151,7 +148,7 @@ impl A2aError {
             Self::ExtensionSupportRequired(_) => -32008,
             Self::VersionNotSupported { .. } => -32009,
             Self::Parse => -32700,
-            Self::InvalidRequest(_) | Self::BodyNotRead { .. } | Self::NotJsonContent => -32600,
+            Self::InvalidRequest(_) | Self::BodyNotRead { .. } => -32600,
             Self::MethodNotFound(_) => -32601,
             Self::InvalidParams { .. } => -32602,
             Self::Internal => -32603,
@@ -177,7 +174,6 @@ impl A2aError {
             Self::Parse
             | Self::InvalidRequest(_)
             | Self::BodyNotRead { .. }
-            | Self::NotJsonContent
             | Self::MethodNotFound(_)
             | Self::InvalidParams { .. }
             | Self::Internal
@@ -211,7 +207,6 @@ impl A2aError {
             | Self::Parse
             | Self::InvalidRequest(_)
             | Self::BodyNotRead { .. }
-            | Self::NotJsonContent
             | Self::MethodNotFound(_)
             | Self::InvalidParams { .. }
             | Self::Internal

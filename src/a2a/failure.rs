@@ -6,9 +6,10 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use jsonrpsee::types::ErrorObjectOwned;
 use serde_json::{Value, json};
 
-use super::errors::{A2aError, TOO_MANY_REQUESTS, UNAVAILABLE, http_status};
+use super::errors::{A2aError, TOO_MANY_REQUESTS, UNAUTHENTICATED, UNAVAILABLE, http_status};
 use super::request::RequestId;
 use super::server::RpcAnswer;
+use crate::auth::AuthError;
 
 /// An error with its HTTP headers and, where HTTP itself has something to say to clients and proxies, its status.
 #[derive(Debug)]
@@ -22,12 +23,12 @@ impl Failure {
     /// As JSON-RPC: HTTP 200, unless HTTP has a word of its own (§9.5).
     pub(super) fn to_rpc(&self, id: &RequestId) -> Response {
         let answer = RpcAnswer::error(id, &self.error);
-        self.respond(self.status.unwrap_or(StatusCode::OK), "application/json", answer)
+        self.respond(self.status.unwrap_or(StatusCode::OK), answer)
     }
 
-    /// As HTTP+JSON: a `google.rpc.Status` (§11.6).
-    pub(super) fn to_rest(&self, content_type: &'static str) -> Response {
-        self.respond(self.rest_status(), content_type, self.rest_body().to_string())
+    /// As HTTP+JSON: a `google.rpc.Status` (§11.6), which is plain JSON and nothing of A2A's.
+    pub(super) fn to_rest(&self) -> Response {
+        self.respond(self.rest_status(), self.rest_body().to_string())
     }
 
     /// The body of [`Self::to_rest`].
@@ -50,10 +51,8 @@ impl Failure {
         &self.error
     }
 
-    fn respond(&self, status: StatusCode, content_type: &'static str, body: String) -> Response {
-        let mut response = (status, self.headers.clone(), body).into_response();
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        response
+    fn respond(&self, status: StatusCode, body: String) -> Response {
+        (status, self.headers.clone(), [(CONTENT_TYPE, "application/json")], body).into_response()
     }
 }
 
@@ -70,7 +69,6 @@ impl From<A2aError> for Failure {
                 (Some(StatusCode::SERVICE_UNAVAILABLE), Some((RETRY_AFTER, HeaderValue::from(1))))
             }
             A2aError::BodyNotRead { .. } => (Some(StatusCode::PAYLOAD_TOO_LARGE), None),
-            A2aError::NotJsonContent => (Some(StatusCode::UNSUPPORTED_MEDIA_TYPE), None),
             _ => (None, None),
         };
         Self { error: error.into(), status, headers: HeaderMap::from_iter(header) }
@@ -78,11 +76,14 @@ impl From<A2aError> for Failure {
 }
 
 impl From<ErrorObjectOwned> for Failure {
-    /// An error that comes out of the method table: what is for later says when.
+    /// An error that comes out of the method table: what is for later says when, who is unknown is asked.
     fn from(error: ErrorObjectOwned) -> Self {
-        let later = matches!(error.code(), UNAVAILABLE | TOO_MANY_REQUESTS);
-        let header = later.then_some((RETRY_AFTER, HeaderValue::from(1)));
-        let status = later.then(|| http_status(error.code()).0);
+        let header = match error.code() {
+            UNAVAILABLE | TOO_MANY_REQUESTS => Some((RETRY_AFTER, HeaderValue::from(1))),
+            UNAUTHENTICATED => AuthError::Missing.www_authenticate().map(|value| (WWW_AUTHENTICATE, value)),
+            _ => None,
+        };
+        let status = header.is_some().then(|| http_status(error.code()).0);
         Self { error, status, headers: HeaderMap::from_iter(header) }
     }
 }

@@ -28,6 +28,9 @@ struct Parameters {
     #[serde(deserialize_with = "integer")]
     history_length: Option<i64>,
     status_timestamp_after: Option<Timestamp>,
+    /// 0.3's name for it, in milliseconds since 1970.
+    #[serde(deserialize_with = "integer")]
+    last_updated_after: Option<i64>,
     #[serde(deserialize_with = "boolean")]
     include_artifacts: bool,
 }
@@ -50,12 +53,13 @@ impl ListTasksRequest {
         if !(1..=MAX_PAGE).contains(&page_size) {
             return Err(A2aError::params("pageSize", format!("must lie between 1 and {MAX_PAGE}")));
         }
+        let old_since = read.last_updated_after.map(time_of).transpose()?;
         let token = read.page_token.filter(|token| !token.is_empty());
         Ok(Self {
             filter: TaskFilter {
                 context_id: read.context_id,
                 state: read.status.map(state).transpose()?.flatten(),
-                since: read.status_timestamp_after,
+                since: read.status_timestamp_after.or(old_since),
             },
             position: token.map(|token| position_of(&token)).transpose()?,
             page_size: u32::try_from(page_size).unwrap_or_default(),
@@ -63,6 +67,11 @@ impl ListTasksRequest {
             include_artifacts: read.include_artifacts,
         })
     }
+}
+
+fn time_of(milliseconds: i64) -> Result<Timestamp, A2aError> {
+    let time = jiff::Timestamp::from_millisecond(milliseconds);
+    time.map(Timestamp::from).map_err(|_| A2aError::params("lastUpdatedAfter", "is no point in time"))
 }
 
 /// A state by its name in either dialect, or by its number in the protocol buffer. The unspecified one filters nothing.
@@ -125,10 +134,16 @@ pub(super) async fn list_tasks(
     let page = page.map_err(|error| internal(&error))?;
     let tasks: Result<Vec<Value>, A2aError> =
         page.tasks.into_iter().map(|task| shown(task, &request, dialect)).collect();
+    let tasks = tasks?;
+    // 1.0 says how many were asked for, the lists of 0.3's peers how many there are.
+    let page_size = match dialect {
+        Dialect::V1 => request.page_size as usize,
+        Dialect::V03 => tasks.len(),
+    };
     Ok(json!({
-        "tasks": tasks?,
+        "tasks": tasks,
         "nextPageToken": page.next.map(token_of).transpose()?.unwrap_or_default(),
-        "pageSize": request.page_size,
+        "pageSize": page_size,
         "totalSize": page.total,
     }))
 }
@@ -156,6 +171,7 @@ mod tests {
     #[case::no_state(json!({ "status": "TASK_STATE_BORED" }), "status")]
     #[case::no_number_of_a_state(json!({ "status": 99 }), "status")]
     #[case::no_time(json!({ "statusTimestampAfter": "yesterday" }), "statusTimestampAfter")]
+    #[case::the_end_of_time(json!({ "lastUpdatedAfter": i64::MAX }), "lastUpdatedAfter")]
     #[case::an_array(json!([]), "params")]
     fn a_wrong_parameter_is_named(#[case] params: Value, #[case] named: &str) {
         let error = ListTasksRequest::read(params).unwrap_err();

@@ -15,6 +15,7 @@ use super::request::{Dialect, HistoryLength, SendMessageRequest, TaskRequest};
 use super::service::Surface;
 use super::types::Task;
 use super::v03;
+use crate::auth::AuthError;
 use crate::tasks::{Delivery, NewMessage, StartError, Subscription};
 
 /// Methods whose answer is a stream; [`super::sse`] serves them.
@@ -201,12 +202,17 @@ async fn no_push(_: Value, _: Arc<Surface>, _: Caller) -> Result<Value, A2aError
     Err(A2aError::PushNotificationNotSupported)
 }
 
-async fn extended_card(_: Value, _: Arc<Surface>, caller: Caller) -> Result<Value, A2aError> {
+async fn extended_card(_: Value, surface: Arc<Surface>, caller: Caller) -> Result<Value, A2aError> {
     let card = caller.card.extended(caller.dialect.form(), &caller.principal.scopes);
-    card.ok_or_else(|| match caller.dialect {
+    let card = card.ok_or_else(|| match caller.dialect {
         Dialect::V1 => A2aError::UnsupportedOperation("This agent has no extended agent card".to_owned()),
         Dialect::V03 => A2aError::ExtendedAgentCardNotConfigured,
-    })
+    })?;
+    // It is for those who say who they are, also where nobody else has to (§13.3).
+    match surface.authenticator.is_anonymous() {
+        true => Err(AuthError::Missing.into()),
+        false => Ok(card),
+    }
 }
 
 /// A task on the wire, with the newest `history` messages.

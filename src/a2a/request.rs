@@ -8,7 +8,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::errors::A2aError;
-use super::types::{Message, Metadata, PartContent, TaskId};
+use super::types::{Message, Metadata, Part, PartContent, TaskId};
+use super::v03;
 use crate::agent_card::Form;
 use crate::tasks::{Delivery, RequestOptions};
 
@@ -192,7 +193,10 @@ impl SendMessageRequest {
     pub(super) fn read(params: Value, dialect: Dialect) -> Result<Self, A2aError> {
         let params = match dialect {
             Dialect::V1 => params,
-            Dialect::V03 => super::v03::send_from_v03(params),
+            Dialect::V03 => {
+                check_kinds(&params["message"])?;
+                v03::send_from_v03(params)
+            }
         };
         let params = canonical(params);
         check_parts(&params["message"])?;
@@ -264,12 +268,7 @@ impl SendMessageRequest {
     fn check_content(&self) -> Result<(), A2aError> {
         self.check_lengths()?;
         self.check_ids()?;
-        let is_file = |content: &PartContent| matches!(content, PartContent::Raw(_) | PartContent::Url(_));
-        if self.message.parts.iter().any(|part| is_file(&part.content)) {
-            return Err(A2aError::ContentTypeNotSupported(
-                "Files and links are not supported; send text or data parts".to_owned(),
-            ));
-        }
+        self.message.parts.iter().try_for_each(check_media_type)?;
         let wanted = &self.configuration.accepted_output_modes;
         if !wanted.is_empty() && !wanted.iter().any(|mode| accepts(mode)) {
             return Err(A2aError::ContentTypeNotSupported(format!(
@@ -319,6 +318,41 @@ pub(super) fn parse<T: DeserializeOwned>(params: Value) -> Result<T, A2aError> {
         let field = error.path().to_string();
         A2aError::params(field.trim_start_matches("."), error.inner().to_string())
     })
+}
+
+/// A part of 0.3 has the content that its kind says. Senders of before 0.3 called it `type`, or left it out.
+fn check_kinds(message: &Value) -> Result<(), A2aError> {
+    for (index, part) in message["parts"].as_array().into_iter().flatten().enumerate() {
+        let Some(kind) = part.get("kind") else { continue };
+        let fits = ["text", "file", "data"].iter().any(|known| kind == known && part.get(known).is_some());
+        if !fits {
+            let field = format!("message.parts[{index}]");
+            return Err(A2aError::params(field, "kind is text, file or data, with a member of that name"));
+        }
+    }
+    Ok(())
+}
+
+/// Text of any kind and JSON are read; files and links are not (§3.1.1).
+fn check_media_type(part: &Part) -> Result<(), A2aError> {
+    let media_type = part.media_type.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let media_type = media_type.split(';').next().unwrap_or_default().trim();
+    let is_json = media_type == "application/json" || media_type.ends_with("+json");
+    let fits = match part.content {
+        PartContent::Text(_) => media_type.starts_with("text/") || is_json,
+        PartContent::Data(_) => is_json,
+        PartContent::Raw(_) | PartContent::Url(_) => {
+            let problem = "Files and links are not supported; send text or data parts";
+            return Err(A2aError::ContentTypeNotSupported(problem.to_owned()));
+        }
+    };
+    match fits || media_type.is_empty() {
+        true => Ok(()),
+        false => Err(A2aError::ContentTypeNotSupported(format!(
+            "Parts of type {} are not supported; send text/plain, text/markdown or application/json",
+            shortened(media_type)
+        ))),
+    }
 }
 
 /// A message has at least one part, and a part exactly one content.
@@ -421,6 +455,8 @@ mod tests {
     #[case::no_content(message(json!({ "metadata": {} })), "message.parts[0]", -32602)]
     #[case::text_is_a_number(message(json!({ "text": 1 })), "message.parts[0]", -32602)]
     #[case::a_file(message(json!({ "raw": "aGk=" })), "Files", -32005)]
+    #[case::data_of_another_type(message(json!({ "data": {}, "mediaType": "application/x-odd" })), "x-odd", -32005)]
+    #[case::text_of_another_type(message(json!({ "text": "x", "mediaType": "image/svg" })), "image/svg", -32005)]
     #[case::not_an_object(json!([1]), "params", -32602)]
     fn wrong_parameters_name_the_field(#[case] params: Value, #[case] named: &str, #[case] code: i32) {
         let error = SendMessageRequest::read(params, Dialect::V1).unwrap_err();
@@ -458,6 +494,26 @@ mod tests {
         params["message"]["contextId"] = json!("");
         let request = SendMessageRequest::read(params, Dialect::V1).unwrap();
         assert_eq!((request.message.task_id, request.message.context_id), (None, None));
+    }
+
+    #[rstest]
+    #[case(json!({ "text": "x", "mediaType": "text/plain; charset=utf-8" }))]
+    #[case(json!({ "text": "x", "mediaType": "Text/Markdown" }))]
+    #[case(json!({ "text": "{}", "mediaType": "application/json" }))]
+    #[case(json!({ "data": [], "mediaType": "application/vnd.x+json" }))]
+    #[case(json!({ "data": 1, "mediaType": "" }))]
+    fn text_and_json_are_read(#[case] part: Value) {
+        assert!(SendMessageRequest::read(message(part), Dialect::V1).is_ok());
+    }
+
+    #[rstest]
+    #[case::of_no_kind(json!({ "kind": "video", "text": "x" }))]
+    #[case::said_to_be_data(json!({ "kind": "data", "text": "x" }))]
+    #[case::a_file_without_file(json!({ "kind": "file", "text": "x" }))]
+    fn a_part_of_0_3_is_what_its_kind_says(#[case] part: Value) {
+        let params = json!({ "message": { "messageId": "m", "role": "user", "parts": [part] } });
+        let error = SendMessageRequest::read(params, Dialect::V03).unwrap_err();
+        assert!(error.code() == -32602 && error.to_string().contains("message.parts[0]"), "{error}");
     }
 
     #[test]

@@ -31,13 +31,13 @@ pub(super) async fn serve(State(service): State<Service>, request: Request) -> R
     let content_type = content_type(&parts.headers);
     match answer(&service, &parts, body, content_type).await {
         Ok(response) => response,
-        Err(Refusal::Failure(failure)) => failure.to_rest(content_type),
+        Err(Refusal::Failure(failure)) => failure.to_rest(),
         Err(Refusal::Method(allowed)) => {
             let body = json!({ "error": {
                 "code": 405, "status": "UNIMPLEMENTED", "message": format!("Here {allowed} is needed"), "details": [],
             }});
             let status = StatusCode::METHOD_NOT_ALLOWED;
-            (status, [(ALLOW, allowed), (CONTENT_TYPE, content_type)], body.to_string()).into_response()
+            (status, [(ALLOW, allowed), (CONTENT_TYPE, "application/json")], body.to_string()).into_response()
         }
     }
 }

@@ -21,7 +21,7 @@ use super::rest;
 use super::service::{Service, Surface, check_content_type};
 use super::sse::{self, Framing};
 use crate::agent_card::{Form, KEYS_PATH};
-use crate::auth::Principal;
+use crate::auth::{AuthError, Principal};
 
 /// The A2A surface of one agent.
 pub fn router(surface: Surface) -> Router {
@@ -31,6 +31,10 @@ pub fn router(surface: Surface) -> Router {
         .route("//", post(post_rpc))
         .route("/.well-known/agent-card.json", get(get_card))
         .route("/.well-known/agent.json", get(get_card))
+        // 0.3 has the extended card at a path of its own (its §9.6), which clients append to the URL of the card.
+        .route("/card", get(get_extended_card))
+        .route("//card", get(get_extended_card))
+        .route("/v1/card", get(get_extended_card))
         .route(KEYS_PATH, get(get_card_keys))
         .route("/health", get(get_health))
         .route(rest::ROUTE, any(rest::serve))
@@ -49,6 +53,21 @@ async fn get_card(State(service): State<Service>, request: Request) -> Response 
         Some(Err(_)) | None => Form::Merged,
     };
     service.surface.card.as_asked(&parts).respond(form, &parts.headers)
+}
+
+async fn get_extended_card(State(service): State<Service>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let known = match service.admit(&parts).await {
+        Ok(principal) if !service.surface.authenticator.is_anonymous() => Ok(principal),
+        Ok(_) => Err(AuthError::Missing.into()),
+        Err(error) => Err(error),
+    };
+    let card = known.and_then(|principal| {
+        let form = dialect_of(requested_version(&parts).as_deref())?.form();
+        let card = service.surface.card.respond_extended(form, &principal.scopes, &parts.headers);
+        card.ok_or(A2aError::ExtendedAgentCardNotConfigured)
+    });
+    card.unwrap_or_else(|error| Failure::from(error).to_rest())
 }
 
 async fn get_card_keys(State(service): State<Service>, headers: HeaderMap) -> Response {

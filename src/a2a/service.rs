@@ -112,7 +112,9 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), A2aError> {
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     match media_type == "application/json" || media_type.ends_with("+json") {
         true => Ok(()),
-        false => Err(A2aError::NotJsonContent),
+        false => Err(A2aError::ContentTypeNotSupported(
+            "Content-Type has to be application/json or application/a2a+json".to_owned(),
+        )),
     }
 }
 

@@ -23,16 +23,15 @@ pub(super) fn token(headers: &HeaderMap) -> Result<&str, AuthError> {
     }
     let token = token.trim_start();
     match token.len() {
-        0 => Err(malformed),
-        _ if !token.bytes().all(is_token68) => Err(malformed),
-        1..=MAX_TOKEN => Ok(token),
+        1..=MAX_TOKEN if is_token(token) => Ok(token),
+        0..=MAX_TOKEN => Err(malformed),
         _ => Err(AuthError::Invalid("The token is too long")),
     }
 }
 
-/// The characters that RFC 6750 allows in a token.
-fn is_token68(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)
+/// True for what RFC 6750 calls a token.
+pub(super) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte))
 }
 
 #[cfg(test)]

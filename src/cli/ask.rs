@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use futures::StreamExt;
 
 use super::Exit;
+use super::credentials::CredentialArgs;
 use super::terminal::print;
 use super::transcript::{Transcript, name_of};
 use crate::a2a::A2aClient;
@@ -25,9 +26,6 @@ pub(super) struct AskArgs {
     /// The question
     #[arg(required = true, num_args = 1..)]
     question: Vec<String>,
-    /// Bearer token
-    #[arg(long, value_name = "TOKEN", env = "DRYDOCK_TOKEN", hide_env_values = true)]
-    token: Option<String>,
     /// Conversation to go on with
     #[arg(long, value_name = "ID")]
     context_id: Option<String>,
@@ -37,6 +35,8 @@ pub(super) struct AskArgs {
     /// What to print on stdout: the answer's text, or the task as it is in the end
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
+    #[command(flatten)]
+    credentials: CredentialArgs,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -51,6 +51,13 @@ Examples:
   drydock ask http://127.0.0.1:9000 \"Is anything wrong in my cluster?\"
   drydock ask http://127.0.0.1:9000 why is checkout down
   drydock ask http://127.0.0.1:9000 \"Check the orders namespace\" -o json | jq '.artifacts[].name'
+  drydock ask https://agent.example.com \"Is anything wrong?\" --client-id 1example23456789 \\
+    --client-secret-file ./secret --issuer https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Example
+
+Tokens:
+  A machine's token is fetched from its identity provider, kept while it lives, and sent to this
+  agent only. Without --token-url and --issuer the error says where the agent's card says tokens
+  come from: the secret goes only where you say.
 
 Exit codes:
   0   the task completed, or the agent asks back
@@ -60,7 +67,8 @@ Exit codes:
 
 pub(super) async fn run(args: AskArgs) -> anyhow::Result<Exit> {
     let message = message(&args);
-    let client = A2aClient::connect(&with_scheme(&args.url), args.token).await?;
+    let url = with_scheme(&args.url);
+    let client = A2aClient::connect(&url, args.credentials.token_source(&url).await?).await?;
     let answer: Box<dyn io::Write> = match args.output {
         Output::Text => Box::new(anstream::stdout()),
         Output::Json => Box::new(io::sink()),

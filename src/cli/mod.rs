@@ -3,6 +3,7 @@
 mod ask;
 mod bundle;
 mod card;
+mod credentials;
 mod demo;
 mod diagnose;
 mod logging;

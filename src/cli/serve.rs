@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
@@ -14,9 +14,8 @@ use super::terminal::{BOLD, print, styled};
 use crate::a2a::RequestLimits;
 use crate::agent_card::{CardSigner, KEYS_PATH, Publication};
 use crate::app::{App, Settings, Storage};
-use crate::auth::Authenticator;
 use crate::cluster::Cluster;
-use crate::config::{ClusterArgs, ServerArgs, default_data_dir};
+use crate::config::{AuthArgs, AuthMode, ClusterArgs, ServerArgs, default_data_dir};
 use crate::tasks::RunnerLimits;
 
 /// Serves the agent, so that other agents can ask it over A2A
@@ -39,10 +38,19 @@ const EXAMPLES: &str = "\
 Examples:
   drydock serve                                   the current kubeconfig context
   drydock serve --bundle ./recorded --port 9100   a recorded cluster
-  drydock serve --host 0.0.0.0 --allow-unauthenticated --public-url https://dd.example.com
+  drydock serve --host 0.0.0.0 --public-url https://dd.example.com \\
+    --issuer https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Example \\
+    --allowed-client 1example23456789 --required-scope drydock/read
 
   curl http://127.0.0.1:9000/.well-known/agent-card.json
   drydock ask http://127.0.0.1:9000 \"Why is checkout down?\"
+
+Authentication:
+  With --issuer every call but the card and /health needs a bearer token of that issuer: Amazon
+  Cognito, Okta, Entra ID, Keycloak, Auth0 and others that speak OpenID Connect. Its keys are
+  fetched with the first token and renewed by themselves. Each caller sees its own tasks only.
+  Inside Amazon Bedrock AgentCore Runtime say --auth platform --host 0.0.0.0: the platform checks
+  callers before they get here. Allow it to forward Authorization to keep callers apart.
 
 Signals:
   SIGINT and SIGTERM stop it: it takes no new tasks, running ones get five seconds, and what is
@@ -55,6 +63,7 @@ Exit codes:
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
     args.server.check_exposure()?;
+    let authenticator = args.server.auth.authenticator()?;
     let folder = args.data.clone().or_else(default_data_dir);
     let folder = folder.context("where is the folder for tasks? There is no HOME: say --data DIR")?;
     let stop = stop_signal().context("signals cannot be received")?;
@@ -62,12 +71,13 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
     let listener = listen((args.server.host, args.server.port).into()).await?;
     let address = listener.local_addr()?;
     let publication = publication(&args.server, address)?;
-    let announcement = announcement(&cluster.info.name, address, &publication, &folder);
+    let callers = callers(&args.server.auth);
+    let announcement = announcement(&cluster.info.name, address, &publication, &callers, &folder);
     let settings = Settings {
         storage: Storage::Folder(folder.clone()),
         card: args.server.card.clone(),
         publication,
-        authenticator: Authenticator::anonymous(),
+        authenticator,
         limits: limits(&args.server),
         requests: requests(&args.server),
         budget: args.server.budget(),
@@ -88,6 +98,15 @@ fn limits(args: &ServerArgs) -> RunnerLimits {
 
 fn requests(args: &ServerArgs) -> RequestLimits {
     RequestLimits { per_second: args.max_requests_per_second, ..RequestLimits::default() }
+}
+
+/// Who may call, in a few words.
+fn callers(auth: &AuthArgs) -> String {
+    match auth.mode() {
+        AuthMode::None => "anyone, nobody is asked (--issuer URL changes that)".to_owned(),
+        AuthMode::Jwt => format!("with a token of {}", auth.issuers.join(" or ")),
+        AuthMode::Platform => "as the platform in front says; nothing else may reach this port".to_owned(),
+    }
 }
 
 /// Where the agent is reached and who signs its card.
@@ -127,7 +146,8 @@ fn announcement(
     cluster: &str,
     address: SocketAddr,
     publication: &Publication,
-    folder: &std::path::Path,
+    callers: &str,
+    folder: &Path,
 ) -> String {
     let base = publication.url.trim_end_matches('/');
     let local = local_url(address);
@@ -135,6 +155,7 @@ fn announcement(
         "{title} the agent of {cluster}\n\
          \n  listening on  http://{address}/  (A2A 1.0 and 0.3, JSON-RPC)\
          \n  agent card    {base}/.well-known/agent-card.json\
+         \n  callers       {callers}\
          \n  tasks         {folder}\
          \n\
          \n  try           drydock ask {local} \"Is anything wrong in my cluster?\"\n\n",

@@ -7,6 +7,7 @@ mod bundle;
 mod cli;
 mod diagnosis;
 mod directions;
+mod identity;
 mod support;
 mod tasks;
 mod tools;

@@ -11,7 +11,8 @@ mod store;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drydock::tasks::{Owner, RunnerLimits, TaskRunner, TaskStore};
+use drydock::a2a::types::TaskId;
+use drydock::tasks::{Owner, RunnerLimits, TaskRunner, TaskStore, Until};
 use tempfile::TempDir;
 
 use crate::support::{Puppet, store_in};
@@ -39,6 +40,11 @@ impl Bench {
         let puppet = Arc::new(Puppet::default());
         let runner = TaskRunner::new(Arc::clone(&store), Arc::clone(&puppet) as _, limits);
         Self { runner, puppet, store, folder }
+    }
+
+    /// Waits until nobody works on a task any more.
+    async fn settled(&self, id: &TaskId) {
+        self.runner.subscribe(&me(), id, None, Until::Settled).await.unwrap().settled().await.unwrap();
     }
 
     /// What a killed process leaves behind: its folder. The executions are dropped where they are.

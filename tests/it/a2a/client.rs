@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use drydock::a2a::types::{Message, Role, StreamResponse, TaskState};
 use drydock::a2a::{A2aClient, ClientError};
+use drydock::auth::TokenSource;
 use futures::{StreamExt, TryStreamExt};
 
 use crate::support::{BreakingProxy, Puppet, TestAgent};
@@ -50,9 +51,9 @@ async fn a_token_goes_only_where_it_was_meant_for() {
     let agent = TestAgent::scripted().await;
     let other_name = agent.url.replace("127.0.0.1", "localhost");
     assert!(A2aClient::connect(&other_name, None).await.is_ok());
-    let error = A2aClient::connect(&other_name, Some("t".to_owned())).await.unwrap_err();
+    let error = A2aClient::connect(&other_name, Some(TokenSource::fixed("t".into()))).await.unwrap_err();
     assert!(matches!(error, ClientError::Elsewhere { .. }), "{error}");
-    assert!(A2aClient::connect(&agent.url, Some("t".to_owned())).await.is_ok());
+    assert!(A2aClient::connect(&agent.url, Some(TokenSource::fixed("t".into()))).await.is_ok());
 }
 
 #[tokio::test]

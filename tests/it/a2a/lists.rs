@@ -107,7 +107,10 @@ async fn the_last_news_stand_first() {
 async fn the_old_dialect_lists_in_its_own_words() {
     let agent = TestAgent::scripted().await;
     tell(&agent, "fail", None).await;
-    let answer = agent.v03("tasks/list", json!({ "status": "failed" })).await;
+    let answer = agent.v03("tasks/list", json!({ "status": "failed", "lastUpdatedAfter": 0 })).await;
     let task = &answer["result"]["tasks"][0];
     assert_eq!((&task["kind"], &task["status"]["state"]), (&json!("task"), &json!("failed")), "{answer}");
+    assert_eq!((&answer["result"]["pageSize"], &answer["result"]["totalSize"]), (&json!(1), &json!(1)));
+    let later = agent.v03("tasks/list", json!({ "lastUpdatedAfter": 32_503_680_000_000_i64 })).await;
+    assert_eq!(later["result"]["tasks"], json!([]));
 }

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::script::Scripted;
-use crate::support::{TestAgent, json_of, v1_message, v03_message};
+use crate::support::{TestAgent, card_at, json_of, v1_message, v03_message};
 
 const V1: Option<&str> = Some("1.0");
 
@@ -30,6 +30,33 @@ async fn who_does_not_say_who_they_are_is_asked(#[case] method: Method, #[case] 
     assert!(response.headers()["www-authenticate"].to_str().unwrap().starts_with("Bearer "));
     let body: Value = response.json().await.unwrap();
     assert!(body["error"]["message"].as_str().unwrap().contains("token"), "{body}");
+}
+
+#[rstest]
+#[case::by_its_method(Method::POST, "")]
+#[case::by_its_route(Method::GET, "rest/extendedAgentCard")]
+#[case::where_0_3_has_it(Method::GET, "card")]
+#[case::after_a_url_with_a_slash(Method::GET, "/card")]
+#[case::below_its_version(Method::GET, "v1/card")]
+#[tokio::test]
+async fn the_extended_card_is_for_those_who_say_who_they_are(#[case] method: Method, #[case] path: &str) {
+    let body = json!({ "jsonrpc": "2.0", "id": 7, "method": "GetExtendedAgentCard" });
+    let ask = |agent: &TestAgent| {
+        agent.request(method.clone(), path).header("A2A-Version", "1.0").json(&body).bearer_auth("alice")
+    };
+    let agent = TestAgent::known_to(&["alice"]).await;
+    let answer = json_of(ask(&agent)).await;
+    let card = if path.is_empty() { &answer["result"] } else { &answer };
+    assert_eq!(card["name"], "K8s_Diagnostics_Agent", "{answer}");
+    let stranger = agent.request(method.clone(), path).header("A2A-Version", "1.0").json(&body);
+    assert_eq!(stranger.send().await.unwrap().status(), 401);
+    let open = TestAgent::received(Arc::new(Scripted::default()), |reception, url| {
+        reception.card = card_at(url, |publication| publication.extended = true);
+    })
+    .await;
+    let refused = ask(&open).send().await.unwrap();
+    assert_eq!(refused.status(), 401, "also where nobody else has to");
+    assert!(refused.headers().contains_key("www-authenticate"));
 }
 
 #[rstest]

@@ -18,7 +18,8 @@ fn rest(agent: &TestAgent, method: Method, path: &str) -> reqwest::RequestBuilde
 
 async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
     let response = request.send().await.unwrap();
-    assert_eq!(response.headers()["content-type"], "application/a2a+json");
+    let media_type = if response.status().is_success() { "application/a2a+json" } else { "application/json" };
+    assert_eq!(response.headers()["content-type"], media_type);
     (response.status().as_u16(), response.json().await.unwrap())
 }
 
@@ -187,6 +188,18 @@ async fn the_version_may_stand_in_the_query() {
     let agent = TestAgent::scripted().await;
     let (status, _) = answer(agent.request(Method::GET, "rest/tasks?A2A-Version=1.0")).await;
     assert_eq!(status, 200);
+}
+
+#[tokio::test]
+async fn a_body_of_another_media_type_is_not_read() {
+    let agent = TestAgent::scripted().await;
+    let body = v1_message("hello").to_string();
+    let request = rest(&agent, Method::POST, "message:send").header("content-type", "text/plain").body(body);
+    let (status, error) = answer(request).await;
+    assert_eq!(
+        (status, &error["error"]["details"][0]["reason"]),
+        (400, &json!("CONTENT_TYPE_NOT_SUPPORTED"))
+    );
 }
 
 #[tokio::test]

@@ -156,10 +156,25 @@ async fn a_last_event_id_that_is_no_number_is_refused() {
 async fn a_task_that_waits_for_its_client_can_be_subscribed_to() {
     let agent = TestAgent::scripted().await;
     let asked = agent.v1("SendMessage", v1_message("ask")).await["result"]["task"].take();
-    let frames = frames_of(agent.rpc(Some("1.0"), "SubscribeToTask", json!({ "id": asked["id"] }))).await;
-    let frames: Vec<Frame> = frames.collect().await;
-    assert_eq!(frames.len(), 1);
-    assert_eq!(frames[0].data["result"]["task"], asked);
+    let mut frames = frames_of(agent.rpc(Some("1.0"), "SubscribeToTask", json!({ "id": asked["id"] }))).await;
+    let first = frames.next().await.unwrap();
+    assert_eq!(first.data["result"]["task"], asked);
+    let mut answer = v1_message("shop");
+    answer["message"]["taskId"] = asked["id"].clone();
+    agent.v1("SendMessage", answer).await;
+    let last = frames.collect::<Vec<Frame>>().await.pop().unwrap().data;
+    assert_eq!(last["result"]["statusUpdate"]["status"]["state"], "TASK_STATE_COMPLETED");
+}
+
+#[tokio::test]
+async fn a_stream_of_0_3_ends_where_its_client_is_asked() {
+    let agent = TestAgent::scripted().await;
+    let frames = frames_of(agent.rpc(None, "message/stream", v03_message("ask"))).await;
+    let last = frames.collect::<Vec<Frame>>().await.pop().unwrap().data["result"].take();
+    assert_eq!((&last["status"]["state"], &last["final"]), (&json!("input-required"), &json!(true)));
+    let again = frames_of(agent.rpc(None, "tasks/resubscribe", json!({ "id": last["taskId"] }))).await;
+    let again: Vec<Frame> = again.collect().await;
+    assert_eq!(again[0].data["result"]["status"]["state"], "input-required");
 }
 
 #[tokio::test]

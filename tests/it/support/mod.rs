@@ -3,6 +3,7 @@
 mod agent;
 mod cluster;
 mod gate;
+pub mod identity;
 pub mod keys;
 pub mod process;
 mod proxy;

@@ -150,6 +150,43 @@ async fn a_task_is_executed_by_one_at_a_time() {
 }
 
 #[tokio::test]
+async fn who_watches_to_the_end_sees_every_turn_and_the_others_only_theirs() {
+    let bench = Bench::new().await;
+    let id = bench.runner.start(&me(), message("x")).await.unwrap().task.id;
+    bench.puppet.next().await.status(TaskState::InputRequired);
+    bench.settled(&id).await;
+    let owner = me();
+    let watch = |until| bench.runner.subscribe(&owner, &id, None, until);
+    let (to_the_end, again) = (watch(Until::Terminal).await.unwrap(), watch(Until::Terminal).await.unwrap());
+    let this_turn: Vec<StoredEntry> =
+        watch(Until::Settled).await.unwrap().events.try_collect().await.unwrap();
+    assert_eq!(this_turn, [], "nothing follows in this turn");
+    for state in [TaskState::AuthRequired, TaskState::Completed] {
+        bench.runner.start(&me(), follow_up(&id, "y")).await.unwrap();
+        bench.puppet.next().await.status(state);
+        bench.settled(&id).await;
+    }
+    let seen: Vec<StoredEntry> = to_the_end.events.try_collect().await.unwrap();
+    assert_eq!(numbers(&seen), [3, 4, 5, 6]);
+    let again: Vec<StoredEntry> = again.events.try_collect().await.unwrap();
+    assert_eq!(seen, again);
+}
+
+#[tokio::test]
+async fn who_watches_a_waiting_task_sees_that_it_is_canceled() {
+    let bench = Bench::new().await;
+    let id = bench.runner.start(&me(), message("x")).await.unwrap().task.id;
+    bench.puppet.next().await.status(TaskState::InputRequired);
+    bench.settled(&id).await;
+    let mut watched = bench.runner.subscribe(&me(), &id, None, Until::Terminal).await.unwrap().events;
+    let mut next = watched.next();
+    assert!(futures::poll!(&mut next).is_pending(), "it waits with the task");
+    bench.runner.cancel(&me(), &id).await.unwrap();
+    assert_eq!(next.await.unwrap().unwrap().sequence, 3);
+    assert!(watched.next().await.is_none());
+}
+
+#[tokio::test]
 async fn a_follow_up_goes_on_in_the_same_task_and_context() {
     let bench = Bench::new().await;
     let task = bench.runner.start(&me(), message("x")).await.unwrap().task;
