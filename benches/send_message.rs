@@ -48,7 +48,7 @@ async fn serve(folder: &tempfile::TempDir) -> anyhow::Result<String> {
     let url = format!("http://{}/", listener.local_addr()?);
     let store = SqliteTaskStore::open(&folder.path().join("tasks.db")).await?;
     let card = PublishedCard::new(agent_card::load(None)?, &Publication::at(&url))?;
-    let app = App::assemble(Arc::new(store), Arc::new(script::Scripted::default()), Reception::open(card));
+    let app = App::assemble(Arc::new(store), Arc::new(script::Scripted), Reception::open(card));
     tokio::spawn(app.serve(listener, std::future::pending()));
     Ok(url)
 }

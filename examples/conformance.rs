@@ -1,5 +1,5 @@
 //! An A2A server whose agent does what the message says, for clients and conformance kits that want to see every course a
-//! task can take; the words are in `tests/it/support/script.rs`. Everything else is what `drydock serve` serves: both
+//! task can take; the words are in `tests/it/support/script.rs` and `kits.rs`. Everything else is what `drydock serve` serves: both
 //! dialects, JSON-RPC on `/` and HTTP+JSON on `/rest`.
 //!
 //! `cargo run --example conformance -- [--port 9000] [--token TOKEN] [--store sqlite:FILE | --data DIR]`
@@ -17,6 +17,8 @@ use drydock::auth::{Authenticator, Principal};
 use drydock::tasks::{RunnerLimits, SqliteTaskStore};
 use tokio::net::TcpListener;
 
+#[path = "../tests/it/support/kits.rs"]
+mod kits;
 #[path = "../tests/it/support/script.rs"]
 mod script;
 
@@ -62,9 +64,21 @@ impl Args {
         known.unwrap_or_else(Authenticator::anonymous)
     }
 
-    fn executor(&self) -> anyhow::Result<script::Scripted> {
+    /// The extended card is for authenticated callers, so that there is one where there is a token.
+    fn publication(&self, port: u16) -> Publication {
+        let guarded = self.token.is_some();
+        Publication {
+            rest: true,
+            security: guarded.then(Security::default),
+            extended: guarded,
+            // Kits take an address in numbers for something that should not be public.
+            ..Publication::at(&format!("http://localhost:{port}"))
+        }
+    }
+
+    fn executor(&self) -> anyhow::Result<kits::ForKits> {
         let timeout = Duration::try_from_secs_f64(self.streaming_timeout).context("--streaming-timeout")?;
-        Ok(script::Scripted { timeout, leaves_v03_working: true })
+        Ok(kits::ForKits { timeout })
     }
 }
 
@@ -75,12 +89,8 @@ async fn main() -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let scratch = tempfile::tempdir()?;
     let store = SqliteTaskStore::open(&args.database(&scratch)?).await?;
-    // Kits take an address in numbers for something that should not be public.
-    let url = format!("http://localhost:{}", address.port());
     let card = CardSource::read(serde_json::from_str(include_str!("conformance-card.json"))?)?;
-    let security = args.token.as_ref().map(|_| Security::default());
-    let publication = Publication { rest: true, extended: true, security, ..Publication::at(&url) };
-    let card = PublishedCard::new(card, &publication)?;
+    let card = PublishedCard::new(card, &args.publication(address.port()))?;
     let limits = RunnerLimits { max_concurrent: 2048, ..RunnerLimits::default() };
     let reception = Reception { authenticator: args.authenticator(), limits, ..Reception::open(card) };
     let app = App::assemble(Arc::new(store), Arc::new(args.executor()?), reception);

@@ -13,15 +13,16 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use connections::ConnectionLimits;
 
-use crate::a2a::{self, RequestLimits, Surface};
+use crate::a2a::{self, JwtSigner, Push, PushSettings, RequestLimits, Surface};
 use crate::agent::{Agent, Budget};
-use crate::agent_card::{self, Publication, PublishedCard};
+use crate::agent_card::{self, Publication, PublishedCard, Security};
 use crate::auth::Authenticator;
 use crate::cluster::{Cluster, ClusterInfo};
 use crate::model::Runbook;
@@ -32,6 +33,11 @@ use crate::tools::Registry;
 const TASK_GRACE: Duration = Duration::from_secs(5);
 /// How long clients may take to read what was sent to them before the server stopped.
 const CONNECTION_GRACE: Duration = Duration::from_secs(2);
+/// How long push notifications that are under way may take to arrive. They are sent again at the next start if they do not.
+const PUSH_GRACE: Duration = Duration::from_secs(2);
+
+/// How long an issuer may take to say where its tokens come from.
+const ISSUER_TIME: Duration = Duration::from_secs(5);
 
 /// Longest name of a cluster, and of its version, that a card tells, in characters.
 const MAX_NAME: usize = 200;
@@ -60,6 +66,8 @@ pub struct Settings {
     pub limits: RunnerLimits,
     /// Bounds of requests.
     pub requests: RequestLimits,
+    /// Push notifications.
+    pub push: PushSettings,
     /// Bounds of one task.
     pub budget: Budget,
 }
@@ -75,6 +83,8 @@ pub struct Reception {
     pub limits: RunnerLimits,
     /// Bounds of requests.
     pub requests: RequestLimits,
+    /// Push notifications.
+    pub push: PushSettings,
     /// Bounds of connections.
     pub connections: ConnectionLimits,
 }
@@ -87,6 +97,7 @@ impl Reception {
             authenticator: Authenticator::anonymous(),
             limits: RunnerLimits::default(),
             requests: RequestLimits::default(),
+            push: PushSettings::default(),
             connections: ConnectionLimits::default(),
         }
     }
@@ -95,6 +106,7 @@ impl Reception {
 /// One agent, ready to be served.
 pub struct App {
     runner: TaskRunner,
+    push: Push,
     router: Router,
     connections: ConnectionLimits,
     _scratch: Option<Scratch>,
@@ -106,7 +118,9 @@ impl App {
     /// # Errors
     /// The storage is in use or cannot be opened; the card is wrong.
     pub async fn build(settings: Settings, cluster: Cluster) -> anyhow::Result<Self> {
-        let card = build_card(&settings, &cluster.info)?;
+        let security = build_security(&settings.authenticator).await;
+        let card = build_card(&settings, security, &cluster.info)?;
+        let push = build_push(&settings);
         let (store, scratch) = build_store(&settings.storage).await?;
         let executor = build_agent(cluster, settings.budget);
         let reception = Reception {
@@ -114,6 +128,7 @@ impl App {
             authenticator: settings.authenticator,
             limits: settings.limits,
             requests: settings.requests,
+            push,
             connections: ConnectionLimits::default(),
         };
         Ok(Self { _scratch: scratch, ..Self::assemble(store, executor, reception) })
@@ -125,13 +140,15 @@ impl App {
         executor: Arc<dyn AgentExecutor>,
         reception: Reception,
     ) -> Self {
-        let Reception { card, authenticator, limits, requests, connections } = reception;
-        let runner = TaskRunner::new(store, executor, limits);
-        let surface = Surface { runner: runner.clone(), card, authenticator, limits: requests };
+        let Reception { card, authenticator, limits, requests, connections, push } = reception;
+        let runner = TaskRunner::new(Arc::clone(&store), executor, limits);
+        let push = Push::new(store, runner.clone(), push);
+        let surface =
+            Surface { runner: runner.clone(), push: push.clone(), card, authenticator, limits: requests };
         let router = a2a::router(surface)
             .layer(middleware::from_fn(refuse_foreign_pages))
             .layer(CatchPanicLayer::custom(|_| internal_error()));
-        Self { runner, router, connections, _scratch: None }
+        Self { runner, push, router, connections, _scratch: None }
     }
 
     /// Takes up unfinished tasks, then serves until `shutdown`; then lets running tasks end for a short while.
@@ -151,6 +168,10 @@ impl App {
                 "took up unfinished tasks"
             );
         }
+        let resumed = self.push.resume().await.context("push configurations cannot be read")?;
+        if resumed > 0 {
+            tracing::info!(resumed, "took up push notifications");
+        }
         let stopping = CancellationToken::new();
         let mut server = tokio::spawn(connections::serve(
             listener,
@@ -162,6 +183,7 @@ impl App {
         tracing::info!(active = self.runner.active(), "stopping");
         stopping.cancel();
         self.runner.shutdown(TASK_GRACE).await;
+        self.push.shutdown(PUSH_GRACE).await;
         if tokio::time::timeout(CONNECTION_GRACE, &mut server).await.is_err() {
             server.abort();
         }
@@ -169,13 +191,58 @@ impl App {
     }
 }
 
-fn build_card(settings: &Settings, cluster: &ClusterInfo) -> anyhow::Result<PublishedCard> {
+fn build_card(
+    settings: &Settings,
+    security: Option<Security>,
+    cluster: &ClusterInfo,
+) -> anyhow::Result<PublishedCard> {
     let publication = Publication {
-        extended: !settings.authenticator.is_anonymous(),
+        push: true,
+        extended: security.is_some(),
+        security,
         details: Some(looks_at(cluster)),
         ..settings.publication.clone()
     };
     Ok(PublishedCard::new(agent_card::load(settings.card.as_deref())?, &publication)?)
+}
+
+/// Who may call, for the card. An issuer that does not answer now is declared without its token endpoint.
+async fn build_security(authenticator: &Authenticator) -> Option<Security> {
+    if authenticator.is_anonymous() {
+        return None;
+    }
+    let mut issuers = Vec::new();
+    for issuer in authenticator.issuers() {
+        let metadata = tokio::time::timeout(ISSUER_TIME, issuer.metadata()).await;
+        let token_url = match metadata {
+            Ok(Ok(metadata)) => metadata.token_endpoint.clone(),
+            Ok(Err(_)) | Err(_) => {
+                tracing::warn!(
+                    issuer = issuer.url(),
+                    "does not answer; the card does not say where its tokens come from"
+                );
+                None
+            }
+        };
+        issuers.push(agent_card::Issuer { issuer: issuer.url().to_owned(), token_url, metadata_url: None });
+    }
+    let scopes = authenticator.scopes();
+    let described = scopes.required.iter().map(|scope| (scope.clone(), "To call this agent".to_owned()));
+    let write = scopes.write.iter().map(|scope| (scope.clone(), "To ask for changes".to_owned()));
+    Some(Security {
+        issuers,
+        scopes: described.chain(write).collect(),
+        required_scopes: scopes.required.clone(),
+    })
+}
+
+/// Webhooks can check that it was this agent who called them, where its card is signed.
+fn build_push(settings: &Settings) -> PushSettings {
+    let signer = settings.publication.signers.first().cloned();
+    let signer = signer.map(|signer| {
+        JwtSigner::new(settings.publication.url.clone(), move |claims: &Value| signer.token(claims))
+    });
+    PushSettings { signer, ..settings.push.clone() }
 }
 
 /// What only authenticated callers are told: which cluster this is.

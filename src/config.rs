@@ -14,6 +14,7 @@ use secrecy::SecretString;
 
 pub use auth::{AuthArgs, AuthMode};
 
+use crate::a2a::AllowRule;
 use crate::agent::Budget;
 use crate::cluster::ClusterSource;
 
@@ -72,6 +73,10 @@ pub struct ServerArgs {
     /// Requests of one caller in a second, twice as many in a burst; further ones are refused with 429 [default: no limit]
     #[arg(long, value_name = "N", env = "DRYDOCK_MAX_REQUESTS_PER_SECOND")]
     pub max_requests_per_second: Option<NonZeroU32>,
+    /// Receiver of push notifications that may be on a private network and speak plain HTTP: HOST, *.SUFFIX, HOST:PORT,
+    /// ADDRESS or ADDRESS/BITS; may be repeated
+    #[arg(long, value_name = "RECEIVER", env = "DRYDOCK_PUSH_ALLOW", value_delimiter = ',')]
+    pub push_allow: Vec<AllowRule>,
     /// Time limit of one task, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 300, env = "DRYDOCK_TASK_TIMEOUT")]
     pub task_timeout: u64,

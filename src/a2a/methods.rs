@@ -11,6 +11,7 @@ use super::caller::Caller;
 use super::errors::{A2aError, internal};
 use super::failure::Failure;
 use super::list::list_tasks;
+use super::push::AttachError;
 use super::request::{Dialect, HistoryLength, SendMessageRequest, TaskRequest};
 use super::service::Surface;
 use super::types::Task;
@@ -40,10 +41,10 @@ impl Methods {
         table.add(["GetTask", "tasks/get"], get);
         table.add(["ListTasks", "tasks/list"], list);
         table.add(["CancelTask", "tasks/cancel"], cancel);
-        table.add(["CreateTaskPushNotificationConfig", "tasks/pushNotificationConfig/set"], no_push);
-        table.add(["GetTaskPushNotificationConfig", "tasks/pushNotificationConfig/get"], no_push);
-        table.add(["ListTaskPushNotificationConfigs", "tasks/pushNotificationConfig/list"], no_push);
-        table.add(["DeleteTaskPushNotificationConfig", "tasks/pushNotificationConfig/delete"], no_push);
+        table.add(["CreateTaskPushNotificationConfig", "tasks/pushNotificationConfig/set"], create_push);
+        table.add(["GetTaskPushNotificationConfig", "tasks/pushNotificationConfig/get"], get_push);
+        table.add(["ListTaskPushNotificationConfigs", "tasks/pushNotificationConfig/list"], list_pushes);
+        table.add(["DeleteTaskPushNotificationConfig", "tasks/pushNotificationConfig/delete"], delete_push);
         table.add(["GetExtendedAgentCard", "agent/getAuthenticatedExtendedCard"], extended_card);
         Self { module: table.module, dialects: Arc::new(table.dialects) }
     }
@@ -166,17 +167,17 @@ pub(super) async fn start(
     caller: &Caller,
     delivery: Delivery,
 ) -> Result<Subscription, A2aError> {
-    if request.configuration.task_push_notification_config.is_some() {
-        return Err(A2aError::PushNotificationNotSupported);
-    }
+    let config = request.configuration.task_push_notification_config.as_ref();
+    let config = config.map(|config| surface.offered_push()?.read_sent(config.clone(), caller.dialect));
+    let config = config.transpose()?;
     let new = NewMessage {
         options: request.options(caller.dialect, delivery),
         idempotency_key: caller.key_of(&request.message.message_id),
         message: request.message,
         metadata: request.metadata,
     };
-    surface.runner.start(&caller.owner, new).await.map_err(|error| match (caller.dialect, error) {
-        (Dialect::V03, error @ StartError::TaskTerminal { .. }) => {
+    surface.push.start(&caller.owner, new, config).await.map_err(|error| match (caller.dialect, error) {
+        (Dialect::V03, AttachError::Start(error @ StartError::TaskTerminal { .. })) => {
             A2aError::params("message.taskId", error.to_string())
         }
         (_, error) => error.into(),
@@ -195,11 +196,23 @@ async fn list(params: Value, surface: Arc<Surface>, caller: Caller) -> Result<Va
 
 async fn cancel(params: Value, surface: Arc<Surface>, caller: Caller) -> Result<Value, A2aError> {
     let request = TaskRequest::read(params)?;
-    task_value(surface.runner.cancel(&caller.owner, &request.id).await?, None, caller.dialect)
+    task_value(surface.push.cancel(&caller.owner, &request.id).await?, None, caller.dialect)
 }
 
-async fn no_push(_: Value, _: Arc<Surface>, _: Caller) -> Result<Value, A2aError> {
-    Err(A2aError::PushNotificationNotSupported)
+async fn create_push(params: Value, surface: Arc<Surface>, caller: Caller) -> Result<Value, A2aError> {
+    surface.offered_push()?.create(params, &caller.owner, caller.dialect).await
+}
+
+async fn get_push(params: Value, surface: Arc<Surface>, caller: Caller) -> Result<Value, A2aError> {
+    surface.offered_push()?.get(params, &caller.owner, caller.dialect).await
+}
+
+async fn list_pushes(params: Value, surface: Arc<Surface>, caller: Caller) -> Result<Value, A2aError> {
+    surface.offered_push()?.list(params, &caller.owner, caller.dialect).await
+}
+
+async fn delete_push(params: Value, surface: Arc<Surface>, caller: Caller) -> Result<Value, A2aError> {
+    surface.offered_push()?.delete(params, &caller.owner, caller.dialect).await
 }
 
 async fn extended_card(_: Value, surface: Arc<Surface>, caller: Caller) -> Result<Value, A2aError> {

@@ -79,7 +79,10 @@ async fn answer(
     let extensions = caller.extensions.clone();
     let mut response = if is_streaming(route.method) {
         sse::serve(route.method, params, Framing::Rest, &service.surface, caller).await?
-    } else if let Some(response) = extended_card(&route, &caller, parts, content_type) {
+    } else if route.method == "GetExtendedAgentCard"
+        && !service.surface.authenticator.is_anonymous()
+        && let Some(response) = extended_card(&caller, parts, content_type)
+    {
         response
     } else {
         let result = service.methods.call(route.method, params, caller).await?;
@@ -90,16 +93,9 @@ async fn answer(
     Ok(response)
 }
 
-/// The extended card, which unlike the other results has a tag and may be kept by its caller. None for other routes, and
-/// where there is no such card.
-fn extended_card(
-    route: &Route,
-    caller: &Caller,
-    parts: &Parts,
-    content_type: &'static str,
-) -> Option<Response> {
-    let is_wanted = route.method == "GetExtendedAgentCard";
-    let scopes = is_wanted.then_some(&caller.principal.scopes)?;
+/// The extended card, which unlike the other results has a tag and may be kept by its caller. None where there is none.
+fn extended_card(caller: &Caller, parts: &Parts, content_type: &'static str) -> Option<Response> {
+    let scopes = &caller.principal.scopes;
     let mut response = caller.card.respond_extended(caller.dialect.form(), scopes, &parts.headers)?;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     Some(response)

@@ -14,7 +14,8 @@ use http::{HeaderMap, header};
 use super::caller::Caller;
 use super::errors::A2aError;
 use super::methods::Methods;
-use crate::agent_card::PublishedCard;
+use super::push::Push;
+use crate::agent_card::{Form, PublishedCard};
 use crate::auth::{AuthError, Authenticator, Principal};
 use crate::tasks::{Owner, TaskRunner};
 
@@ -40,12 +41,24 @@ impl Default for RequestLimits {
 pub struct Surface {
     /// Runs the tasks.
     pub runner: TaskRunner,
+    /// Delivers what happens to them.
+    pub push: Push,
     /// Says who the agent is.
     pub card: PublishedCard,
     /// Says who calls.
     pub authenticator: Authenticator,
     /// Upper bounds of requests.
     pub limits: RequestLimits,
+}
+
+impl Surface {
+    /// Push notifications, where the card offers them.
+    pub(super) fn offered_push(&self) -> Result<&Push, A2aError> {
+        match self.card.public(Form::V1)["capabilities"]["pushNotifications"] == true {
+            true => Ok(&self.push),
+            false => Err(A2aError::PushNotificationNotSupported),
+        }
+    }
 }
 
 /// The surface as it is served. Cheap to clone.

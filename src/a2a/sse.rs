@@ -15,17 +15,14 @@ use serde_json::Value;
 
 use super::caller::Caller;
 use super::errors::{A2aError, internal};
+use super::events::{stream_response, wire};
 use super::failure::Failure;
 use super::methods::{shorten_history, start};
 use super::request::{Dialect, RequestId, SendMessageRequest, TaskRequest};
 use super::server::RpcAnswer;
 use super::service::Surface;
-use super::types::{
-    ContextId, Message, StreamResponse, TaskArtifactUpdateEvent, TaskId, TaskState, TaskStatus,
-    TaskStatusUpdateEvent,
-};
-use super::v03;
-use crate::tasks::{Delivery, LogEntry, StoredEntry, Subscription, TaskEvent, Until};
+use super::types::StreamResponse;
+use crate::tasks::{Delivery, Subscription, Until};
 
 /// A comment is sent this often where nothing else is, so that proxies keep the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -99,40 +96,6 @@ fn frames(subscription: Subscription, snapshot: bool) -> BoxStream<'static, Fram
     stream::iter(first).chain(rest).boxed()
 }
 
-/// A log entry as a stream shows it.
-fn stream_response(stored: StoredEntry, task_id: &TaskId, context_id: &ContextId) -> StreamResponse {
-    let status_update = |state, message, metadata| {
-        StreamResponse::StatusUpdate(TaskStatusUpdateEvent {
-            task_id: task_id.clone(),
-            context_id: context_id.clone(),
-            status: TaskStatus { state, message, timestamp: stored.at },
-            metadata,
-        })
-    };
-    match stored.entry {
-        LogEntry::Created(task) => StreamResponse::Task(task),
-        LogEntry::Received(_) => status_update(TaskState::Submitted, None, None),
-        LogEntry::Update(TaskEvent::Status { state, message, metadata }) => {
-            let message = message.map(|message| Message {
-                task_id: Some(task_id.clone()),
-                context_id: Some(context_id.clone()),
-                ..message
-            });
-            status_update(state, message, metadata)
-        }
-        LogEntry::Update(TaskEvent::Artifact { artifact, append, last_chunk }) => {
-            StreamResponse::ArtifactUpdate(TaskArtifactUpdateEvent {
-                task_id: task_id.clone(),
-                context_id: context_id.clone(),
-                artifact,
-                append,
-                last_chunk,
-                metadata: None,
-            })
-        }
-    }
-}
-
 fn respond(frames: BoxStream<'static, Frame>, framing: Framing, dialect: Dialect) -> Response {
     let events = frames.map(move |frame| Ok::<_, Infallible>(event(frame, &framing, dialect)));
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
@@ -156,12 +119,4 @@ fn event(frame: Frame, framing: &Framing, dialect: Dialect) -> Event {
             }
         }
     }
-}
-
-fn wire(response: &StreamResponse, dialect: Dialect) -> Result<Value, A2aError> {
-    let value = serde_json::to_value(response).map_err(|error| internal(&error))?;
-    Ok(match dialect {
-        Dialect::V1 => value,
-        Dialect::V03 => v03::stream_to_v03(value),
-    })
 }

@@ -70,6 +70,16 @@ impl CardSigner {
         jwk
     }
 
+    /// These claims as a signed token (RFC 7519). None where the key does not work.
+    pub fn token(&self, claims: &Value) -> Option<String> {
+        let header = json!({ "alg": self.key.algorithm(), "kid": self.key_id, "typ": "JWT" });
+        let protected = URL_SAFE_NO_PAD.encode(header.to_string());
+        let claims = claims.to_string();
+        let signature = self.key.sign(&signing_input(&protected, claims.as_bytes()))?;
+        let (claims, signature) = (URL_SAFE_NO_PAD.encode(claims), URL_SAFE_NO_PAD.encode(signature));
+        Some(format!("{protected}.{claims}.{signature}"))
+    }
+
     /// The protected header of its signatures.
     pub(super) fn header(&self) -> Value {
         let mut header = json!({ "alg": self.key.algorithm(), "kid": self.key_id, "typ": "JOSE" });

@@ -13,7 +13,7 @@ use super::terminal::print;
 use crate::agent_card::{self, CardSigner, CardSource, Form, Publication, PublishedCard};
 use crate::config::web_url;
 
-/// Shows, signs and verifies agent cards: who an agent is and does
+/// Shows, signs and verifies agent cards, which say who an agent is
 #[derive(Debug, Subcommand)]
 pub(super) enum CardCommand {
     Show(ShowArgs),

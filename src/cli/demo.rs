@@ -13,7 +13,7 @@ use super::serve::{listen, stop_signal};
 use super::terminal::{BAD, BOLD, DIM, one_line, print, styled};
 use super::transcript::Transcript;
 use crate::a2a::types::{Message, PartContent, Role, Task, TaskState};
-use crate::a2a::{A2aClient, RequestLimits};
+use crate::a2a::{A2aClient, PushSettings, RequestLimits};
 use crate::agent::{Budget, REPORT_ARTIFACT};
 use crate::agent_card::Publication;
 use crate::app::{App, Settings, Storage};
@@ -64,6 +64,7 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
         authenticator: Authenticator::anonymous(),
         limits: RunnerLimits::default(),
         requests: RequestLimits::default(),
+        push: PushSettings::default(),
         budget: Budget::default(),
     };
     let cluster = Cluster::from_bundle(shop());
@@ -171,7 +172,7 @@ fn try_next(url: &str) -> String {
          \"method\":\"SendStreamingMessage\",\"params\":{{\"message\":{{\"messageId\":\"1\",\"role\":\"ROLE_USER\",\
          \"parts\":[{{\"text\":\"Which pods do not run?\"}}]}}}}}}'\
          \n  with Python\
-         \n    pip install 'a2a-sdk[http-server]' && python dev/interop/python/ask.py {url} \"Is anything wrong?\"\
+         \n    pip install a2a-sdk && python examples/collaborator/python-v1/collaborator.py {url} \"Is anything wrong?\"\
          \n  look at the same cluster with kubectl\
          \n    {drydock} bundle serve demo/retail-store --port 8001 &\
          \n    kubectl --server http://127.0.0.1:8001 get pods -A\

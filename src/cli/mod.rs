@@ -8,6 +8,7 @@ mod demo;
 mod diagnose;
 mod logging;
 mod serve;
+mod tasks;
 mod terminal;
 mod transcript;
 
@@ -65,6 +66,8 @@ enum Command {
     Bundle(bundle::BundleCommand),
     #[command(subcommand)]
     Card(card::CardCommand),
+    #[command(subcommand)]
+    Tasks(tasks::TasksCommand),
 }
 
 /// Exit codes that scripts rely on.
@@ -125,9 +128,12 @@ pub fn main() -> ExitCode {
 fn default_filter(command: &Command) -> &'static str {
     match command {
         Command::Serve(_) => "drydock=info,kube_client=off,rustls_platform_verifier=off,warn",
-        Command::Demo(_) | Command::Diagnose(_) | Command::Ask(_) | Command::Bundle(_) | Command::Card(_) => {
-            "drydock=warn,kube_client=off,rustls_platform_verifier=off,error"
-        }
+        Command::Demo(_)
+        | Command::Diagnose(_)
+        | Command::Ask(_)
+        | Command::Bundle(_)
+        | Command::Card(_)
+        | Command::Tasks(_) => "drydock=warn,kube_client=off,rustls_platform_verifier=off,error",
     }
 }
 
@@ -139,6 +145,7 @@ async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Ask(args) => ask::run(args).await,
         Command::Bundle(command) => bundle::run(command).await,
         Command::Card(command) => card::run(command).await,
+        Command::Tasks(command) => tasks::run(command).await,
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use super::Exit;
 use super::terminal::{BOLD, print, styled};
-use crate::a2a::RequestLimits;
+use crate::a2a::{PushSettings, RequestLimits};
 use crate::agent_card::{CardSigner, KEYS_PATH, Publication};
 use crate::app::{App, Settings, Storage};
 use crate::cluster::Cluster;
@@ -80,6 +80,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
         authenticator,
         limits: limits(&args.server),
         requests: requests(&args.server),
+        push: PushSettings { allow: args.server.push_allow.clone(), ..PushSettings::default() },
         budget: args.server.budget(),
     };
     let app = App::build(settings, cluster).await?;

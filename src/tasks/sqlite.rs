@@ -4,6 +4,9 @@
 //! `synchronous = NORMAL`: a killed process loses nothing that was acknowledged; a power cut may lose the last commits,
 //! never the consistency of the file. A lock file keeps a second process from working on the same tasks.
 
+mod look;
+mod push;
+
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,14 +18,18 @@ use sqlx::sqlite::{
 use sqlx::{Connection, QueryBuilder, Row, Sqlite, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::a2a::types::{Task, TaskId, TaskState};
+use crate::a2a::types::{Task, TaskId, TaskState, Timestamp};
 
 use super::event::{Owner, StoredEntry};
+use super::push::{PushConfig, PushLimits, PushProgress, PushStart, PushState, PutPush, StoredPush};
 use super::state;
 use super::store::{
     Created, IdempotencyKey, ListPosition, StoredTask, TaskFilter, TaskPage, TaskStore, TaskStoreError,
 };
 use super::subscription::is_settled;
+use push::PushWrite;
+
+pub use look::{TaskArchive, TaskSummary};
 
 /// Writes that may wait for the writer; further callers wait to hand theirs over.
 const QUEUE: usize = 1024;
@@ -40,7 +47,7 @@ const SNAPSHOT_EVERY: u64 = 64;
 pub struct SqliteTaskStore {
     writes: mpsc::Sender<Write>,
     readers: SqlitePool,
-    _lock: File,
+    _lock: Option<File>,
 }
 
 #[derive(Debug)]
@@ -54,6 +61,7 @@ enum WriteKind {
     Create { row: TaskRow, owner: Owner, entry: EntryRow, snapshot: String, key: Option<IdempotencyKey> },
     Append { row: TaskRow, after: u64, entries: Vec<EntryRow>, settled: bool, snapshot: Option<String> },
     BeginAttempt { id: TaskId },
+    Push(PushWrite),
 }
 
 /// What of a task stands in columns of its own.
@@ -79,6 +87,7 @@ enum Written {
     Done,
     Existing { task_id: TaskId, request: String },
     Attempts(u32),
+    Push(PutPush),
 }
 
 impl SqliteTaskStore {
@@ -102,7 +111,13 @@ impl SqliteTaskStore {
         let readers = readers.await.map_err(unavailable)?;
         let (writes, queue) = mpsc::channel(QUEUE);
         tokio::spawn(write_all(writer, queue));
-        Ok(Self { writes, readers, _lock: lock })
+        Ok(Self { writes, readers, _lock: Some(lock) })
+    }
+
+    /// A store that only reads: whatever would write fails.
+    fn reading(readers: SqlitePool) -> Self {
+        let (writes, _) = mpsc::channel(1);
+        Self { writes, readers, _lock: None }
     }
 
     async fn write(&self, kind: WriteKind) -> Result<Written, TaskStoreError> {
@@ -180,7 +195,7 @@ impl TaskStore for SqliteTaskStore {
         };
         match self.write(kind).await? {
             Written::Existing { task_id, request } => Ok(Created::Existing { task_id, request }),
-            Written::Done | Written::Attempts(_) => Ok(Created::New),
+            Written::Done | Written::Attempts(_) | Written::Push(_) => Ok(Created::New),
         }
     }
 
@@ -285,8 +300,49 @@ impl TaskStore for SqliteTaskStore {
     async fn begin_attempt(&self, id: &TaskId) -> Result<u32, TaskStoreError> {
         match self.write(WriteKind::BeginAttempt { id: id.clone() }).await? {
             Written::Attempts(attempts) => Ok(attempts),
-            Written::Done | Written::Existing { .. } => Ok(0),
+            Written::Done | Written::Existing { .. } | Written::Push(_) => Ok(0),
         }
+    }
+
+    async fn put_push(
+        &self,
+        config: &PushConfig,
+        start: PushStart,
+        limits: PushLimits,
+    ) -> Result<PutPush, TaskStoreError> {
+        let put = PushWrite::Put { config: config.clone(), start, limits, at: Timestamp::now() };
+        match self.write(WriteKind::Push(put)).await? {
+            Written::Push(put) => Ok(put),
+            Written::Done | Written::Existing { .. } | Written::Attempts(_) => Err(TaskStoreError::NotFound),
+        }
+    }
+
+    async fn record_push(&self, stored: &StoredPush, progress: &PushProgress) -> Result<(), TaskStoreError> {
+        let (task_id, id) = (stored.config.task_id.clone(), stored.config.id.clone());
+        let record = PushWrite::Record { task_id, id, revision: stored.revision, progress: progress.clone() };
+        self.write(WriteKind::Push(record)).await.map(|_| ())
+    }
+
+    async fn remove_push(&self, task_id: &TaskId, id: &str) -> Result<(), TaskStoreError> {
+        let remove = PushWrite::Remove { task_id: task_id.clone(), id: id.to_owned() };
+        self.write(WriteKind::Push(remove)).await.map(|_| ())
+    }
+
+    async fn pushes(&self, task_id: &TaskId) -> Result<Vec<StoredPush>, TaskStoreError> {
+        push::of_task(&self.readers, task_id).await
+    }
+
+    async fn active_pushes(&self, owner: &Owner) -> Result<u64, TaskStoreError> {
+        push::active_of(&self.readers, owner).await
+    }
+
+    async fn pushes_in_state(
+        &self,
+        state: PushState,
+        after: Option<(&TaskId, &str)>,
+        limit: u32,
+    ) -> Result<Vec<StoredPush>, TaskStoreError> {
+        push::in_state(&self.readers, state, after, limit).await
     }
 }
 
@@ -371,6 +427,7 @@ async fn commit(
             WriteKind::Create { .. } => create(&mut transaction, kind).await?,
             WriteKind::Append { .. } => append(&mut transaction, kind).await?,
             WriteKind::BeginAttempt { id } => begin_attempt(&mut transaction, id).await?,
+            WriteKind::Push(write) => push::write(&mut transaction, write).await?,
         });
     }
     transaction.commit().await?;

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use crate::a2a::types::{ContextId, Task, TaskId, TaskState, Timestamp};
 
 use super::event::{Owner, RequestOptions, StoredEntry};
+use super::push::{PushConfig, PushLimits, PushProgress, PushStart, PushState, PutPush, StoredPush};
 
 /// A task as it is kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,6 +95,11 @@ pub enum TaskStoreError {
     /// Another process works on it.
     #[error("{0} is in use by another drydock: stop that one, or choose another folder with --data")]
     InUse(String),
+    /// Another version of drydock wrote it.
+    #[error(
+        "{0} was written by another version of drydock; use that one, or start `drydock serve` on it once"
+    )]
+    OtherVersion(String),
     /// The store cannot be reached or does not work.
     #[error("the task store is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -139,4 +145,32 @@ pub trait TaskStore: Send + Sync + 'static {
 
     /// Counts one more attempt to execute, and returns how many there were with it.
     async fn begin_attempt(&self, id: &TaskId) -> Result<u32, TaskStoreError>;
+
+    /// Keeps a push configuration. It takes the place of one with the same id, and goes on where that had come to.
+    async fn put_push(
+        &self,
+        config: &PushConfig,
+        start: PushStart,
+        limits: PushLimits,
+    ) -> Result<PutPush, TaskStoreError>;
+
+    /// Notes how far the deliveries have come; a conflict where the configuration was replaced or removed meanwhile.
+    async fn record_push(&self, stored: &StoredPush, progress: &PushProgress) -> Result<(), TaskStoreError>;
+
+    /// Forgets a push configuration; fine where there is none.
+    async fn remove_push(&self, task_id: &TaskId, id: &str) -> Result<(), TaskStoreError>;
+
+    /// The push configurations of a task, ordered by their ids.
+    async fn pushes(&self, task_id: &TaskId) -> Result<Vec<StoredPush>, TaskStoreError>;
+
+    /// How many active push configurations an owner has.
+    async fn active_pushes(&self, owner: &Owner) -> Result<u64, TaskStoreError>;
+
+    /// Up to `limit` push configurations in a state, ordered by task and id, after the given one.
+    async fn pushes_in_state(
+        &self,
+        state: PushState,
+        after: Option<(&TaskId, &str)>,
+        limit: u32,
+    ) -> Result<Vec<StoredPush>, TaskStoreError>;
 }

@@ -8,6 +8,7 @@ mod client;
 mod collaborator;
 mod errors;
 mod http;
+mod kits;
 mod lists;
 mod methods;
 mod reception;

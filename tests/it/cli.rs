@@ -6,4 +6,5 @@ mod demo;
 mod diagnose;
 mod readme;
 mod serve;
+mod tasks;
 mod usage;

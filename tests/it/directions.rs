@@ -16,7 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("agent", &["a2a::types", "tasks", "model", "tools", "cluster", "diagnosis"]),
     ("agent_card", &["a2a::types"]),
     ("a2a", &["a2a::types", "auth", "tasks", "agent_card"]),
-    ("config", &["agent", "auth", "cluster"]),
+    ("config", &["a2a", "agent", "auth", "cluster"]),
     (
         "app",
         &[

@@ -8,6 +8,7 @@ mod cli;
 mod diagnosis;
 mod directions;
 mod identity;
+mod push;
 mod support;
 mod tasks;
 mod tools;

@@ -7,6 +7,7 @@ QUESTION = "Is anything wrong in my cluster?"
 
 count = 0
 name = ""
+binding = ""
 
 
 def client(package: str, version: str) -> None:
@@ -16,10 +17,16 @@ def client(package: str, version: str) -> None:
     name = f"{package} {version}"
 
 
+def speaking(what: str) -> None:
+    global binding
+    binding = f", {what}"
+
+
 def that(what: str, is_so: bool, seen: object = "") -> None:
     global count
     count += 1
-    print(f"{'ok  ' if is_so else 'FAIL'} {name}: {what}", *([] if is_so else [repr(seen)[:2000]]), flush=True)
+    line = f"{'ok  ' if is_so else 'FAIL'} {name}{binding}: {what}"
+    print(line, *([] if is_so else [repr(seen)[:2000]]), flush=True)
     if not is_so:
         sys.exit(1)
 

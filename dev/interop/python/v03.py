@@ -1,4 +1,7 @@
-"""A2A 0.3 as a2a-sdk 0.3.26 speaks it: python v03.py DRYDOCK_URL SCRIPTED_URL"""
+"""A2A 0.3 as a2a-sdk 0.3.26 speaks it: python v03.py DRYDOCK_URL OPEN_URL GUARDED_URL TOKEN
+
+Its client has no methods for tasks/list and for listing and deleting push configurations.
+"""
 
 import asyncio
 import sys
@@ -7,11 +10,13 @@ import uuid
 import httpx
 from a2a.client import A2ACardResolver, A2AClientError, ClientConfig, ClientFactory
 from a2a.types import (
-    Message, MessageSendConfiguration, Part, Role, TaskArtifactUpdateEvent, TaskIdParams, TaskQueryParams,
+    GetTaskPushNotificationConfigParams, Message, MessageSendConfiguration, Part, PushNotificationAuthenticationInfo,
+    PushNotificationConfig, Role, TaskArtifactUpdateEvent, TaskIdParams, TaskPushNotificationConfig, TaskQueryParams,
     TaskState, TextPart,
 )
 
 import checks
+from webhook import Webhook
 
 
 def message(text: str, task_id: str | None = None) -> Message:
@@ -54,7 +59,7 @@ def artifacts_of(events) -> dict[str, str]:
 async def diagnosis(http: httpx.AsyncClient, url: str) -> None:
     card, streaming, unary = await clients(http, url)
     checks.that("resolves the card", card.name == "K8s_Diagnostics_Agent" and card.skills[0].id == "eks_diagnostics")
-    checks.that("finds its transport on it", (card.preferred_transport, card.url) == ("JSONRPC", url + "/"))
+    checks.that("finds its transport on it", (card.preferred_transport, card.url.rstrip("/")) == ("JSONRPC", url))
 
     task = await send(unary, message(checks.QUESTION))
     checks.that("sends and waits for the result", task.status.state == TaskState.completed)
@@ -75,15 +80,37 @@ async def diagnosis(http: httpx.AsyncClient, url: str) -> None:
     checks.that("streams: and the one that the client keeps", own == stored)
 
 
-async def courses(http: httpx.AsyncClient, url: str) -> None:
-    _, streaming, unary = await clients(http, url)
+async def refused(what: str, said: str, call) -> None:
+    try:
+        answer = await call
+    except A2AClientError as error:
+        checks.that(what, said in str(error), error)
+    else:
+        checks.that(what, False, answer)
+
+
+async def tasks(unary) -> None:
     task = await send(unary, message("hold"), blocking=False)
     checks.that("does not wait if it does not want to", task.status.state == TaskState.submitted)
     canceled = await unary.cancel_task(TaskIdParams(id=task.id))
     checks.that("cancels a running task", canceled.status.state == TaskState.canceled)
     got = await unary.get_task(TaskQueryParams(id=task.id))
     checks.that("gets it canceled", got.status.state == TaskState.canceled)
+    await refused("cannot cancel it twice", "-32002", unary.cancel_task(TaskIdParams(id=task.id)))
+    await refused("cannot continue it", "-32602", send(unary, message("on", task_id=task.id)))
 
+    asked = await send(unary, message("ask"))
+    checks.that("is asked back", asked.status.state == TaskState.input_required)
+    task = await send(unary, message("shop", task_id=asked.id))
+    checks.that("answers in the same task", (task.id, task.context_id) == (asked.id, asked.context_id))
+    checks.that("and completes it", task.status.state == TaskState.completed)
+    histories = [(await unary.get_task(TaskQueryParams(id=task.id, history_length=n))).history for n in (0, 1, 9)]
+    lengths = [len(history or []) for history in histories]
+    checks.that("gets as much history as it wants", lengths == [0, 1, 3], lengths)
+    await refused("is told of an unknown task", "-32001", unary.get_task(TaskQueryParams(id="nobody")))
+
+
+async def streams(streaming, unary) -> None:
     stream = streaming.send_message(message("slow 12 100"))
     task, _ = await anext(stream)
     await stream.aclose()
@@ -98,22 +125,55 @@ async def courses(http: httpx.AsyncClient, url: str) -> None:
     checks.that("resubscribes: the client's task is the agent's", text_of(events[-1][0].artifacts[0]) == expected)
     checks.that("resubscribes: as tasks/get shows it", text_of(got.artifacts[0]) == expected)
 
-    asked = await send(unary, message("ask"))
-    checks.that("is asked back", asked.status.state == TaskState.input_required)
-    task = await send(unary, message("shop", task_id=asked.id))
-    checks.that("answers in the same task", (task.id, task.context_id) == (asked.id, asked.context_id))
-    checks.that("and completes it", task.status.state == TaskState.completed)
-    try:
-        await unary.get_task(TaskQueryParams(id="nobody"))
-        checks.that("is told of an unknown task", False)
-    except A2AClientError as error:
-        checks.that("is told of an unknown task", "-32001" in str(error) or "not found" in str(error).lower(), error)
+
+async def push(unary) -> None:
+    hook = Webhook()
+    authentication = PushNotificationAuthenticationInfo(schemes=["Bearer"], credentials="for-the-hook")
+    config = PushNotificationConfig(id="mine", url=hook.url, token="t-1", authentication=authentication)
+    task = await send(unary, message("ask"), push_notification_config=config)
+    headers, body = hook.next()
+    checks.that("push: is told with the task of 0.3", (body["kind"], body["id"]) == ("task", task.id), body)
+    names = (headers.get("authorization"), headers.get("x-a2a-notification-token"))
+    checks.that("push: with its credentials", names == ("Bearer for-the-hook", "t-1"), names)
+    second = PushNotificationConfig(id="second", url=hook.url)
+    of_task = TaskPushNotificationConfig(task_id=task.id, push_notification_config=second)
+    made = await unary.set_task_callback(of_task)
+    checks.that("push: sets a configuration", (made.task_id, made.push_notification_config.id) == (task.id, "second"), made)
+    by_id = lambda name: GetTaskPushNotificationConfigParams(id=task.id, push_notification_config_id=name)
+    got = await unary.get_task_callback(by_id("second"))
+    checks.that("push: gets it", got.push_notification_config.url == hook.url, got)
+    await refused("push: gets none that is not there", "-32001", unary.get_task_callback(by_id("third")))
+
+
+async def every_method(url: str, token: str | None) -> None:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with httpx.AsyncClient(timeout=60, headers=headers) as http:
+        card, streaming, unary = await clients(http, url)
+        await tasks(unary)
+        await streams(streaming, unary)
+        if card.capabilities.push_notifications:
+            await push(unary)
+        extended = await unary.get_card()
+        more = len(extended.skills) - len(card.skills)
+        checks.that("gets the extended card where there is one", more == (1 if token else 0), extended)
+
+
+async def without_a_token(url: str) -> None:
+    async with httpx.AsyncClient(timeout=60) as http:
+        card, _, unary = await clients(http, url)
+        scheme = card.security_schemes["bearer"].root.scheme
+        checks.that("reads on the card that a token is needed", scheme.lower() == "bearer", card)
+        await refused("is not let in without one", "401", send(unary, message("hello")))
+        await refused("nor for a task", "401", unary.get_task(TaskQueryParams(id="nobody")))
 
 
 async def main() -> None:
+    drydock, open_agent, guarded, token = sys.argv[1:]
     async with httpx.AsyncClient(timeout=60) as http:
-        await diagnosis(http, sys.argv[1])
-        await courses(http, sys.argv[2])
+        await diagnosis(http, drydock)
+    await every_method(open_agent, None)
+    await without_a_token(guarded)
+    await every_method(guarded, token)
 
 
 checks.client("a2a-sdk", "0.3.26")

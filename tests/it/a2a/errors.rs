@@ -195,7 +195,7 @@ async fn task_and_context_have_to_belong_together() {
 #[tokio::test]
 async fn a_full_server_says_so_with_a_status_that_clients_try_again() {
     let limits = RunnerLimits { max_concurrent: 1, max_waiting: 0, ..RunnerLimits::default() };
-    let agent = TestAgent::with_limits(Arc::new(Scripted::default()), limits).await;
+    let agent = TestAgent::with_limits(Arc::new(Scripted), limits).await;
     let mut params = v1_message("hold");
     params["configuration"] = json!({ "returnImmediately": true });
     agent.v1("SendMessage", params).await;

@@ -50,7 +50,7 @@ async fn the_extended_card_is_for_those_who_say_who_they_are(#[case] method: Met
     assert_eq!(card["name"], "K8s_Diagnostics_Agent", "{answer}");
     let stranger = agent.request(method.clone(), path).header("A2A-Version", "1.0").json(&body);
     assert_eq!(stranger.send().await.unwrap().status(), 401);
-    let open = TestAgent::received(Arc::new(Scripted::default()), |reception, url| {
+    let open = TestAgent::received(Arc::new(Scripted), |reception, url| {
         reception.card = card_at(url, |publication| publication.extended = true);
     })
     .await;
@@ -72,7 +72,7 @@ async fn what_is_public_asks_nobody(#[case] path: &str) {
 #[tokio::test]
 async fn a_caller_over_its_rate_is_told_when_to_go_on_and_others_are_not() {
     let tokens = ["alice", "bob"].map(|name| (name.to_owned(), drydock::auth::Principal::named(name)));
-    let agent = TestAgent::received(Arc::new(Scripted::default()), |reception, _| {
+    let agent = TestAgent::received(Arc::new(Scripted), |reception, _| {
         reception.authenticator = drydock::auth::Authenticator::tokens(tokens);
         reception.requests.per_second = NonZeroU32::new(1);
     })
@@ -96,7 +96,7 @@ async fn a_caller_over_its_rate_is_told_when_to_go_on_and_others_are_not() {
 #[tokio::test]
 async fn a_caller_with_too_many_tasks_is_refused_and_others_are_not() {
     let tokens = ["alice", "bob"].map(|name| (name.to_owned(), drydock::auth::Principal::named(name)));
-    let agent = TestAgent::received(Arc::new(Scripted::default()), |reception, _| {
+    let agent = TestAgent::received(Arc::new(Scripted), |reception, _| {
         reception.authenticator = drydock::auth::Authenticator::tokens(tokens);
         reception.limits = RunnerLimits { max_per_owner: 1, ..RunnerLimits::default() };
     })
@@ -113,7 +113,7 @@ async fn a_caller_with_too_many_tasks_is_refused_and_others_are_not() {
 
 #[tokio::test]
 async fn a_head_that_does_not_come_ends_its_connection() {
-    let agent = TestAgent::received(Arc::new(Scripted::default()), |reception, _| {
+    let agent = TestAgent::received(Arc::new(Scripted), |reception, _| {
         reception.connections.head_timeout = Duration::from_millis(50);
     })
     .await;
@@ -131,7 +131,7 @@ async fn a_head_that_does_not_come_ends_its_connection() {
 
 #[tokio::test]
 async fn connections_over_the_limit_wait_for_their_turn() {
-    let agent = TestAgent::received(Arc::new(Scripted::default()), |reception, _| {
+    let agent = TestAgent::received(Arc::new(Scripted), |reception, _| {
         reception.connections.open = 1;
         reception.connections.head_timeout = Duration::from_millis(50);
     })

@@ -17,6 +17,8 @@ use crate::support::process::{run, text};
 #[case::no_trusted_key(&["card", "verify", "card.json"])]
 #[case::no_url(&["card", "show", "--url", "drydock.example.com"])]
 #[case::no_public_url(&["serve", "--public-url", "javascript:alert(1)"])]
+#[case::a_rule_that_is_none(&["serve", "--push-allow", "https://hooks.internal/"])]
+#[case::no_task(&["tasks", "show"])]
 #[case::unknown_log_filter(&["card", "show", "--log", "drydock=loud"])]
 fn wrong_usage_ends_with_64_and_says_so_on_stderr(#[case] arguments: &[&str]) {
     let output = run(arguments);
@@ -33,6 +35,8 @@ fn wrong_usage_ends_with_64_and_says_so_on_stderr(#[case] arguments: &[&str]) {
 #[case(&["ask", "--help"])]
 #[case(&["card", "show", "--help"])]
 #[case(&["card", "verify", "--help"])]
+#[case(&["tasks", "list", "--help"])]
+#[case(&["tasks", "show", "--help"])]
 fn help_gives_examples(#[case] arguments: &[&str]) {
     let output = run(arguments);
     assert_eq!(output.status.code(), Some(0));
@@ -46,6 +50,7 @@ fn help_gives_examples(#[case] arguments: &[&str]) {
 #[case(&["serve", "--help"])]
 #[case(&["diagnose", "--help"])]
 #[case(&["ask", "--help"])]
+#[case(&["tasks", "show", "--help"])]
 fn help_tells_exit_codes(#[case] arguments: &[&str]) {
     let help = text(&run(arguments).stdout);
     assert!(help.contains("Exit codes:"), "{help}");

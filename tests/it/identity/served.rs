@@ -20,8 +20,7 @@ use crate::support::{TestAgent, json_of, v1_message, v03_message};
 async fn agent_of(identity: &Identity) -> TestAgent {
     let required = vec!["drydock/read".to_owned()];
     let authenticator = trusting(identity).with_scopes(Scopes { required, write: None });
-    TestAgent::received(Arc::new(Scripted::default()), |reception, _| reception.authenticator = authenticator)
-        .await
+    TestAgent::received(Arc::new(Scripted), |reception, _| reception.authenticator = authenticator).await
 }
 
 fn token_of(identity: &Identity, client: &str) -> String {

@@ -1,6 +1,7 @@
 //! A real server on a free port, and a client that sends whatever bytes a test wants.
 
 use std::future::ready;
+use std::path::Path;
 use std::sync::Arc;
 
 use drydock::agent_card::{self, Publication, PublishedCard};
@@ -12,6 +13,7 @@ use futures::stream::{BoxStream, StreamExt};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::proxy::BreakingProxy;
@@ -22,8 +24,9 @@ use super::store_in;
 pub struct TestAgent {
     pub url: String,
     http: reqwest::Client,
-    _stops: DropGuard,
-    _folder: TempDir,
+    stops: DropGuard,
+    served: JoinHandle<anyhow::Result<()>>,
+    folder: TempDir,
 }
 
 /// One server-sent event.
@@ -38,7 +41,7 @@ pub struct Frame {
 impl TestAgent {
     /// An agent that does what the message says.
     pub async fn scripted() -> Self {
-        Self::start(Arc::new(Scripted::default())).await
+        Self::start(Arc::new(Scripted)).await
     }
 
     pub async fn start(executor: Arc<dyn AgentExecutor>) -> Self {
@@ -54,14 +57,35 @@ impl TestAgent {
         executor: Arc<dyn AgentExecutor>,
         change: impl FnOnce(&mut Reception, &str),
     ) -> Self {
-        Self::published_as(None, executor, change).await
+        Self::in_folder(tempfile::tempdir().expect("a folder"), executor, change).await
+    }
+
+    /// An agent that goes on with the tasks in a folder.
+    pub async fn in_folder(
+        folder: TempDir,
+        executor: Arc<dyn AgentExecutor>,
+        change: impl FnOnce(&mut Reception, &str),
+    ) -> Self {
+        Self::published_as(None, folder, executor, change).await
+    }
+
+    /// Stops it as a signal would, and returns the folder with its tasks.
+    pub async fn stop(self) -> TempDir {
+        drop(self.stops);
+        self.served.await.expect("it does not panic").expect("it stops");
+        self.folder
+    }
+
+    /// Where its tasks are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// An agent that knows these callers, each with a token of the same name.
     pub async fn known_to(callers: &[&str]) -> Self {
         let tokens: Vec<_> =
             callers.iter().map(|name| ((*name).to_owned(), Principal::named(*name))).collect();
-        Self::received(Arc::new(Scripted::default()), |reception, url| {
+        Self::received(Arc::new(Scripted), |reception, url| {
             reception.card = card_at(url, |publication| publication.extended = true);
             reception.authenticator = Authenticator::tokens(tokens);
         })
@@ -70,17 +94,19 @@ impl TestAgent {
 
     /// An agent whose card says that it is reached through this proxy.
     pub async fn behind(proxy: &BreakingProxy, executor: Arc<dyn AgentExecutor>) -> Self {
-        let agent = Self::published_as(Some(&proxy.url), executor, |_, _| {}).await;
+        let agent =
+            Self::published_as(Some(&proxy.url), tempfile::tempdir().expect("a folder"), executor, |_, _| {})
+                .await;
         proxy.forward_to(&agent.url);
         agent
     }
 
     async fn published_as(
         public_url: Option<&str>,
+        folder: TempDir,
         executor: Arc<dyn AgentExecutor>,
         change: impl FnOnce(&mut Reception, &str),
     ) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}/", listener.local_addr().expect("an address"));
         let store = Arc::new(store_in(folder.path()).await);
@@ -88,8 +114,8 @@ impl TestAgent {
         change(&mut reception, &url);
         let app = App::assemble(store, executor, reception);
         let stop = CancellationToken::new();
-        tokio::spawn(app.serve(listener, stop.clone().cancelled_owned()));
-        Self { url, http: reqwest::Client::new(), _stops: stop.drop_guard(), _folder: folder }
+        let served = tokio::spawn(app.serve(listener, stop.clone().cancelled_owned()));
+        Self { url, http: reqwest::Client::new(), stops: stop.drop_guard(), served, folder }
     }
 
     /// A request of any method to a path below the agent's URL.

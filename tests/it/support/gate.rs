@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use drydock::a2a::types::TaskId;
 use drydock::tasks::{
-    Created, IdempotencyKey, ListPosition, Owner, SqliteTaskStore, StoredEntry, StoredTask, TaskFilter,
-    TaskPage, TaskStore, TaskStoreError,
+    Created, IdempotencyKey, ListPosition, Owner, PushConfig, PushLimits, PushProgress, PushStart, PushState,
+    PutPush, SqliteTaskStore, StoredEntry, StoredPush, StoredTask, TaskFilter, TaskPage, TaskStore,
+    TaskStoreError,
 };
 use tokio::sync::{Notify, Semaphore};
 
@@ -83,5 +84,39 @@ impl TaskStore for GatedStore {
 
     async fn begin_attempt(&self, id: &TaskId) -> Result<u32, TaskStoreError> {
         self.inner.begin_attempt(id).await
+    }
+
+    async fn put_push(
+        &self,
+        config: &PushConfig,
+        start: PushStart,
+        limits: PushLimits,
+    ) -> Result<PutPush, TaskStoreError> {
+        self.inner.put_push(config, start, limits).await
+    }
+
+    async fn record_push(&self, stored: &StoredPush, progress: &PushProgress) -> Result<(), TaskStoreError> {
+        self.inner.record_push(stored, progress).await
+    }
+
+    async fn remove_push(&self, task_id: &TaskId, id: &str) -> Result<(), TaskStoreError> {
+        self.inner.remove_push(task_id, id).await
+    }
+
+    async fn pushes(&self, task_id: &TaskId) -> Result<Vec<StoredPush>, TaskStoreError> {
+        self.inner.pushes(task_id).await
+    }
+
+    async fn active_pushes(&self, owner: &Owner) -> Result<u64, TaskStoreError> {
+        self.inner.active_pushes(owner).await
+    }
+
+    async fn pushes_in_state(
+        &self,
+        state: PushState,
+        after: Option<(&TaskId, &str)>,
+        limit: u32,
+    ) -> Result<Vec<StoredPush>, TaskStoreError> {
+        self.inner.pushes_in_state(state, after, limit).await
     }
 }

@@ -5,9 +5,11 @@ mod cluster;
 mod gate;
 pub mod identity;
 pub mod keys;
+pub mod kits;
 pub mod process;
 mod proxy;
 mod puppet;
+mod receiver;
 pub mod script;
 
 pub use agent::{Frame, TestAgent, card_at, frames_of, json_of, rpc_to, v1_message, v03_message};
@@ -15,6 +17,7 @@ pub use cluster::GatedCluster;
 pub use gate::GatedStore;
 pub use proxy::BreakingProxy;
 pub use puppet::Puppet;
+pub use receiver::{Notification, Receiver, Reply, own_address};
 
 use std::path::Path;
 

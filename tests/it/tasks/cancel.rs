@@ -16,7 +16,7 @@ use crate::support::{follow_up, message, store_in};
 async fn cancel_during_work_ends_canceled_and_drops_the_work() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(store_in(folder.path()).await);
-    let runner = TaskRunner::new(store, Arc::new(Scripted::default()), RunnerLimits::default());
+    let runner = TaskRunner::new(store, Arc::new(Scripted), RunnerLimits::default());
     let subscription = runner.start(&me(), message("hold")).await.unwrap();
     let id = subscription.task.id.clone();
     let canceled = runner.cancel(&me(), &id).await.unwrap();
@@ -30,7 +30,7 @@ async fn cancel_during_work_ends_canceled_and_drops_the_work() {
 async fn cancels_at_the_same_time_share_one_outcome() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(store_in(folder.path()).await);
-    let runner = TaskRunner::new(store, Arc::new(Scripted::default()), RunnerLimits::default());
+    let runner = TaskRunner::new(store, Arc::new(Scripted), RunnerLimits::default());
     let owner = me();
     for _ in 0..20 {
         let id = runner.start(&owner, message("hold")).await.unwrap().task.id;

@@ -299,7 +299,7 @@ async fn too_many_waiting_tasks_are_refused_and_can_still_be_canceled() {
 async fn a_stream_ends_where_its_task_ends_or_waits(#[case] text: &str, #[case] state: TaskState) {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(store_in(folder.path()).await);
-    let runner = TaskRunner::new(store, Arc::new(Scripted::default()), RunnerLimits::default());
+    let runner = TaskRunner::new(store, Arc::new(Scripted), RunnerLimits::default());
     let subscription = runner.start(&me(), message(text)).await.unwrap();
     let entries: Vec<StoredEntry> = subscription.events.try_collect().await.unwrap();
     let last = entries.last().map(|stored| &stored.entry);

@@ -2,8 +2,9 @@
 
 use drydock::a2a::types::{ContextId, Message, Role, Task, TaskId, TaskState, TaskStatus, Timestamp};
 use drydock::tasks::{
-    Created, IdempotencyKey, ListPosition, LogEntry, Owner, RequestOptions, SqliteTaskStore, StoredEntry,
-    StoredTask, TaskEvent, TaskFilter, TaskStore, TaskStoreError, apply,
+    Created, IdempotencyKey, ListPosition, LogEntry, Owner, PushAuthentication, PushConfig, PushFormat,
+    PushLimits, PushProgress, PushStart, PushState, PutPush, RequestOptions, Secret, SqliteTaskStore,
+    StoredEntry, StoredPush, StoredTask, TaskEvent, TaskFilter, TaskStore, TaskStoreError, apply,
 };
 
 use crate::support::script::{chunks, status};
@@ -160,6 +161,88 @@ async fn lists_the_newest_status_first(store: &dyn TaskStore) {
     assert_eq!(recent.tasks, expected[..3], "a task of just that time belongs to it");
 }
 
+fn push(task: &Task, id: &str) -> PushConfig {
+    PushConfig {
+        task_id: task.id.clone(),
+        id: id.to_owned(),
+        owner: Owner("pushed".to_owned()),
+        format: PushFormat::V03,
+        url: "https://hooks.example/".to_owned(),
+        token: Some(Secret::new("t")),
+        authentication: Some(PushAuthentication {
+            scheme: "Bearer".to_owned(),
+            credentials: Some(Secret::new("c")),
+        }),
+    }
+}
+
+async fn put(store: &dyn TaskStore, config: &PushConfig, start: PushStart) -> StoredPush {
+    match store.put_push(config, start, PushLimits { per_task: 2, per_owner: 3 }).await.unwrap() {
+        PutPush::Kept(stored) => stored,
+        full => panic!("{full:?}"),
+    }
+}
+
+async fn keeps_push_configurations(store: &dyn TaskStore) {
+    let task = new_task();
+    create(store, &Owner("pushed".to_owned()), &task).await;
+    let nobody = PushConfig { task_id: "nobody".into(), ..push(&task, "a") };
+    let unknown = store.put_push(&nobody, PushStart::Now, PushLimits::default()).await;
+    assert!(matches!(unknown, Err(TaskStoreError::NotFound)));
+    let first = put(store, &push(&task, "a"), PushStart::First).await;
+    let now = put(store, &push(&task, "b"), PushStart::Now).await;
+    assert_eq!((&first.config, first.progress.cursor, now.progress.cursor), (&push(&task, "a"), 0, 1));
+    assert_eq!(store.pushes(&task.id).await.unwrap(), [first.clone(), now.clone()]);
+    let tried = PushProgress {
+        attempts: 2,
+        refusals: 1,
+        failing_since: Some(Timestamp::now()),
+        next_attempt_at: Some(Timestamp::now()),
+        last_error: Some("HTTP 503".to_owned()),
+        ..PushProgress::after(1)
+    };
+    store.record_push(&first, &tried).await.unwrap();
+    assert_eq!(store.pushes(&task.id).await.unwrap()[0].progress, tried);
+    let changed = PushConfig { url: "https://elsewhere.example/".to_owned(), ..push(&task, "a") };
+    let replaced = put(store, &changed, PushStart::First).await;
+    assert_eq!((&replaced.config, &replaced.progress), (&changed, &PushProgress::after(1)));
+    let late = store.record_push(&first, &PushProgress::after(9)).await;
+    assert!(matches!(late, Err(TaskStoreError::Conflict)), "what was replaced notes nothing any more");
+    store.remove_push(&task.id, "a").await.unwrap();
+    store.remove_push(&task.id, "a").await.unwrap();
+    assert!(matches!(store.record_push(&replaced, &tried).await, Err(TaskStoreError::Conflict)));
+    let again = put(store, &changed, PushStart::First).await;
+    assert_ne!(again.revision, replaced.revision);
+}
+
+async fn bounds_push_configurations(store: &dyn TaskStore) {
+    let limits = PushLimits { per_task: 2, per_owner: 3 };
+    let before = store.active_pushes(&Owner("pushed".to_owned())).await.unwrap();
+    assert_eq!(before, 2);
+    let task = new_task();
+    create(store, &Owner("pushed".to_owned()), &task).await;
+    let third = put(store, &push(&task, "a"), PushStart::First).await;
+    let full = store.put_push(&push(&task, "b"), PushStart::First, limits).await.unwrap();
+    assert_eq!(full, PutPush::OwnerIsFull);
+    put(store, &push(&task, "a"), PushStart::First).await;
+    let done = PushProgress { state: PushState::Done, ..PushProgress::after(1) };
+    let third = StoredPush { revision: store.pushes(&task.id).await.unwrap()[0].revision, ..third };
+    store.record_push(&third, &done).await.unwrap();
+    put(store, &push(&task, "b"), PushStart::First).await;
+    let full = store.put_push(&push(&task, "c"), PushStart::First, limits).await.unwrap();
+    assert_eq!(full, PutPush::TaskIsFull, "what is done counts, too");
+    let (mut active, mut last): (Vec<StoredPush>, Option<(TaskId, String)>) = (Vec::new(), None);
+    loop {
+        let after = last.as_ref().map(|(task_id, id)| (task_id, id.as_str()));
+        let page = store.pushes_in_state(PushState::Active, after, 2).await.unwrap();
+        let Some(end) = page.last() else { break };
+        last = Some((end.config.task_id.clone(), end.config.id.clone()));
+        active.extend(page);
+    }
+    let ids: Vec<&str> = active.iter().map(|stored| stored.config.id.as_str()).collect();
+    assert_eq!(ids, ["a", "b", "b"], "pages join without gap or repeat");
+}
+
 #[tokio::test]
 async fn sqlite_keeps_the_contract_of_a_task_store() {
     let folder = tempfile::tempdir().unwrap();
@@ -169,6 +252,15 @@ async fn sqlite_keeps_the_contract_of_a_task_store() {
     knows_what_is_unfinished(&store).await;
     finds_a_task_by_its_key(&store).await;
     lists_the_newest_status_first(&store).await;
+    keeps_push_configurations(&store).await;
+    bounds_push_configurations(&store).await;
+}
+
+#[test]
+fn secrets_of_push_configurations_are_not_printed() {
+    let printed =
+        format!("{:?}", PushConfig { token: Some(Secret::new("s3cret")), ..push(&new_task(), "a") });
+    assert!(printed.contains("hooks.example") && !printed.contains("s3cret"), "{printed}");
 }
 
 #[tokio::test]
