@@ -2,6 +2,9 @@
 
 mod answers;
 mod card;
+mod card_extended;
+mod card_security;
+mod card_signed;
 mod client;
 mod collaborator;
 mod errors;
