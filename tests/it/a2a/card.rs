@@ -102,7 +102,7 @@ async fn head_tells_everything_but_the_card() {
 
 /// An agent that does not know under which name it is reached.
 async fn nameless() -> TestAgent {
-    TestAgent::received(Arc::new(Scripted::default()), |reception, url| {
+    TestAgent::received(Arc::new(Scripted), |reception, url| {
         reception.card = card_at(url, |publication| publication.url_from_host = true);
     })
     .await

@@ -27,7 +27,7 @@ async fn agent() -> TestAgent {
     });
     let tokens = [("reader", vec!["invoke"]), ("writer", vec!["invoke", "write"])]
         .map(|(name, scopes)| (name.to_owned(), Principal::named(name).with_scopes(scopes)));
-    TestAgent::received(Arc::new(Scripted::default()), |reception, url| {
+    TestAgent::received(Arc::new(Scripted), |reception, url| {
         let security = Security { required_scopes: vec!["invoke".to_owned()], ..Security::default() };
         let publication = Publication {
             rest: true,

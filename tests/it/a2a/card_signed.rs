@@ -17,7 +17,7 @@ use crate::support::{TestAgent, card_at};
 
 /// An agent that signs with these keys, and knows a caller.
 async fn signing(keys: &[String]) -> TestAgent {
-    TestAgent::received(Arc::new(Scripted::default()), |reception, url| {
+    TestAgent::received(Arc::new(Scripted), |reception, url| {
         let signers = keys.iter().map(|pem| CardSigner::from_pem(pem.as_bytes(), None).unwrap());
         let jku = format!("{url}.well-known/jwks.json");
         let signers = signers.map(|signer| signer.published_at(&jku)).collect();
