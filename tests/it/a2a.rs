@@ -1,5 +1,6 @@
 //! The protocol over real HTTP, in both dialects and both bindings.
 
+mod answers;
 mod card;
 mod card_extended;
 mod card_security;
@@ -14,3 +15,4 @@ mod methods;
 mod reception;
 mod rest;
 mod streams;
+mod table;
