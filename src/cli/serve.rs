@@ -154,7 +154,7 @@ fn announcement(
     let local = local_url(address);
     format!(
         "{title} the agent of {cluster}\n\
-         \n  listening on  http://{address}/  (A2A 1.0 and 0.3, JSON-RPC)\
+         \n  listening on  http://{address}/  (A2A 1.0 and 0.3; HTTP+JSON below /rest)\
          \n  agent card    {base}/.well-known/agent-card.json\
          \n  callers       {callers}\
          \n  tasks         {folder}\

@@ -25,7 +25,7 @@ const HOOK: &str = "http://127.0.0.1:9/hook";
 
 impl Scene {
     async fn new() -> Self {
-        let agent = TestAgent::received(Arc::new(Scripted::default()), |reception, url| {
+        let agent = TestAgent::received(Arc::new(Scripted), |reception, url| {
             reception.card = card_at(url, |publication| {
                 publication.push = true;
                 publication.extended = true;
