@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Parser;
+use drydock::a2a::PushSettings;
 use drydock::agent_card::{CardSource, Publication, PublishedCard, Security};
 use drydock::app::{App, Reception};
 use drydock::auth::{Authenticator, Principal};
@@ -69,6 +70,7 @@ impl Args {
         let guarded = self.token.is_some();
         Publication {
             rest: true,
+            push: true,
             security: guarded.then(Security::default),
             extended: guarded,
             // Kits take an address in numbers for something that should not be public.
@@ -92,7 +94,10 @@ async fn main() -> anyhow::Result<()> {
     let card = CardSource::read(serde_json::from_str(include_str!("conformance-card.json"))?)?;
     let card = PublishedCard::new(card, &args.publication(address.port()))?;
     let limits = RunnerLimits { max_concurrent: 2048, ..RunnerLimits::default() };
-    let reception = Reception { authenticator: args.authenticator(), limits, ..Reception::open(card) };
+    // Kits receive notifications on the machine on which they run.
+    let push =
+        PushSettings { allow: vec!["127.0.0.0/8".parse()?, "::1".parse()?], ..PushSettings::default() };
+    let reception = Reception { authenticator: args.authenticator(), limits, push, ..Reception::open(card) };
     let app = App::assemble(Arc::new(store), Arc::new(args.executor()?), reception);
     println!("listening on http://{address}/");
     app.serve(listener, async {

@@ -1,4 +1,4 @@
-# What both scripts share; sourced with BIN_DIR.
+# What the scripts share; sourced with BIN_DIR.
 bin=$(cd "$1" && pwd)
 root=$(cd "$here/../.." && pwd)
 work=$(mktemp -d)

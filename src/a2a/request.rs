@@ -306,7 +306,8 @@ pub(super) fn history_length(length: Option<i64>, field: &str) -> Result<History
 
 fn accepts(mode: &str) -> bool {
     let mode = mode.split(';').next().unwrap_or_default().trim();
-    mode == "*/*" || mode == "text/*" || OUTPUT_MODES.iter().any(|ours| ours.eq_ignore_ascii_case(mode))
+    let wide = ["*/*", "text/*", "application/*"];
+    wide.contains(&mode) || OUTPUT_MODES.iter().any(|ours| ours.eq_ignore_ascii_case(mode))
 }
 
 /// Deserializes parameters in their canonical form; the error names the field.

@@ -22,8 +22,8 @@ use crate::agent_card::REST_PATH;
 /// Media type of A2A over HTTP+JSON.
 const A2A_JSON: &str = "application/a2a+json";
 
-/// Everything below the prefix, as a route of the router.
-pub(super) const ROUTE: &str = "/rest/{*path}";
+/// The prefix and everything below it, as routes of the router.
+pub(super) const ROUTES: [&str; 3] = ["/rest", "/rest/", "/rest/{*path}"];
 
 /// Answers a request of this binding.
 pub(super) async fn serve(State(service): State<Service>, request: Request) -> Response {
@@ -45,14 +45,14 @@ pub(super) async fn serve(State(service): State<Service>, request: Request) -> R
 /// Why there is no answer.
 #[derive(Debug)]
 enum Refusal {
-    Failure(Failure),
+    Failure(Box<Failure>),
     /// The path is known, and wants one of these methods.
     Method(&'static str),
 }
 
 impl<E: Into<Failure>> From<E> for Refusal {
     fn from(error: E) -> Self {
-        Self::Failure(error.into())
+        Self::Failure(Box::new(error.into()))
     }
 }
 

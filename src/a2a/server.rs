@@ -25,6 +25,8 @@ use crate::auth::{AuthError, Principal};
 
 /// The A2A surface of one agent.
 pub fn router(surface: Surface) -> Router {
+    let rest =
+        rest::ROUTES.into_iter().fold(Router::new(), |router, route| router.route(route, any(rest::serve)));
     Router::new()
         .route("/", post(post_rpc))
         // Clients that append a slash to a URL that ends in one.
@@ -37,7 +39,7 @@ pub fn router(surface: Surface) -> Router {
         .route("/v1/card", get(get_extended_card))
         .route(KEYS_PATH, get(get_card_keys))
         .route("/health", get(get_health))
-        .route(rest::ROUTE, any(rest::serve))
+        .merge(rest)
         .with_state(Service::new(surface))
 }
 

@@ -187,10 +187,10 @@ impl Default for PushLimits {
 }
 
 /// What came of [`super::TaskStore::put_push`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PutPush {
     /// It is kept.
-    Kept(StoredPush),
+    Kept,
     /// The task has as many as it may have.
     TaskIsFull,
     /// The owner has as many active ones as it may have.

@@ -251,20 +251,15 @@ impl Push {
     }
 
     /// Keeps a configuration and begins to deliver to it.
-    pub(super) async fn put(&self, config: &PushConfig) -> Result<StoredPush, PutError> {
+    pub(super) async fn put(&self, config: &PushConfig) -> Result<(), PutError> {
         self.keep(config, PushStart::Now, self.inner.limits).await
     }
 
-    async fn keep(
-        &self,
-        config: &PushConfig,
-        start: PushStart,
-        limits: PushLimits,
-    ) -> Result<StoredPush, PutError> {
+    async fn keep(&self, config: &PushConfig, start: PushStart, limits: PushLimits) -> Result<(), PutError> {
         match self.inner.store.put_push(config, start, limits).await? {
-            PutPush::Kept(stored) => {
+            PutPush::Kept => {
                 self.replace((config.task_id.clone(), config.id.clone()));
-                Ok(stored)
+                Ok(())
             }
             PutPush::TaskIsFull => Err(PutError::TaskIsFull(limits.per_task)),
             PutPush::OwnerIsFull => Err(PutError::OwnerIsFull(limits.per_owner)),

@@ -19,7 +19,7 @@ pub struct PushConcurrency {
 
 impl Default for PushConcurrency {
     fn default() -> Self {
-        Self { total: 512, per_owner: 128, per_receiver: 4 }
+        Self { total: 512, per_owner: 128, per_receiver: 8 }
     }
 }
 

@@ -40,8 +40,9 @@ impl Push {
             Dialect::V1 => uuid::Uuid::now_v7().to_string(),
             Dialect::V03 => task_id.0.clone(),
         });
-        let stored = self.put(&new.of_task(task_id, owner.clone(), id)).await?;
-        Ok(shown(&stored.config, dialect, Detail::Echo))
+        let config = new.of_task(task_id, owner.clone(), id);
+        self.put(&config).await?;
+        Ok(shown(&config, dialect, Detail::Echo))
     }
 
     /// GetTaskPushNotificationConfig and tasks/pushNotificationConfig/get.

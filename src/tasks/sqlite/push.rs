@@ -52,13 +52,13 @@ async fn put(
     let authentication = config.authentication.as_ref();
     let credentials = authentication.and_then(|authentication| authentication.credentials.as_ref());
     // What is replaced goes on where it had come to.
-    let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+    sqlx::query(
         "INSERT INTO push_configs (task_id, id, owner, format, url, token, scheme, credentials, created_at, cursor, revision) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
          ON CONFLICT (task_id, id) DO UPDATE SET owner = ?3, format = ?4, url = ?5, token = ?6, scheme = ?7, \
          credentials = ?8, created_at = ?9, revision = ?11, state = 'active', attempts = 0, refusals = 0, \
-         failing_since = NULL, next_attempt_at = NULL, last_error = NULL RETURNING {COLUMNS}"
-    )))
+         failing_since = NULL, next_attempt_at = NULL, last_error = NULL",
+    )
     .bind(config.task_id.as_str())
     .bind(&config.id)
     .bind(&config.owner.0)
@@ -73,9 +73,9 @@ async fn put(
         PushStart::Now => last,
     })
     .bind(new_revision())
-    .fetch_one(&mut *connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(stored_push(&row).map(|stored| Written::Push(PutPush::Kept(stored))))
+    Ok(Ok(Written::Push(PutPush::Kept)))
 }
 
 /// Never the same again, not even after a removal.

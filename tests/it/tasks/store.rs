@@ -177,10 +177,10 @@ fn push(task: &Task, id: &str) -> PushConfig {
 }
 
 async fn put(store: &dyn TaskStore, config: &PushConfig, start: PushStart) -> StoredPush {
-    match store.put_push(config, start, PushLimits { per_task: 2, per_owner: 3 }).await.unwrap() {
-        PutPush::Kept(stored) => stored,
-        full => panic!("{full:?}"),
-    }
+    let put = store.put_push(config, start, PushLimits { per_task: 2, per_owner: 3 }).await.unwrap();
+    assert_eq!(put, PutPush::Kept);
+    let kept = store.pushes(&config.task_id).await.unwrap();
+    kept.into_iter().find(|stored| stored.config.id == config.id).unwrap()
 }
 
 async fn keeps_push_configurations(store: &dyn TaskStore) {
