@@ -218,9 +218,7 @@ async fn every_method(checks: &mut Checks, url: &str, binding: &str, token: Opti
     let (card, client) = client_of(url, binding, token).await;
     tasks(checks, &client).await?;
     streams(checks, &client).await?;
-    if card.capabilities.push_notifications == Some(true) {
-        push(checks, &client).await?;
-    }
+    push(checks, &client).await?;
     let extended = client.get_extended_agent_card(&GetExtendedAgentCardRequest { tenant: None }).await;
     match token {
         Some(_) => checks.equal("gets the extended card", extended?.skills.len(), card.skills.len() + 1),
