@@ -15,3 +15,4 @@ mod methods;
 mod reception;
 mod rest;
 mod streams;
+mod wire;

@@ -101,8 +101,7 @@ async fn what_is_no_longer_allowed_after_a_restart_is_not_sent() {
     let connections = receiver.connections();
     let strict = PushSettings { allow: Vec::new(), ..local() };
     let agent =
-        crate::support::TestAgent::in_folder(folder, Arc::new(Scripted), super::pushing(strict))
-            .await;
+        crate::support::TestAgent::in_folder(folder, Arc::new(Scripted), super::pushing(strict)).await;
     assert_eq!(ended(&agent, &task).await.progress.state, PushState::Dead);
     assert_eq!(receiver.connections(), connections);
 }
