@@ -45,14 +45,14 @@ pub(super) async fn serve(State(service): State<Service>, request: Request) -> R
 /// Why there is no answer.
 #[derive(Debug)]
 enum Refusal {
-    Failure(Failure),
+    Failure(Box<Failure>),
     /// The path is known, and wants one of these methods.
     Method(&'static str),
 }
 
 impl<E: Into<Failure>> From<E> for Refusal {
     fn from(error: E) -> Self {
-        Self::Failure(error.into())
+        Self::Failure(Box::new(error.into()))
     }
 }
 

@@ -15,4 +15,5 @@ mod methods;
 mod reception;
 mod rest;
 mod streams;
+mod table;
 mod wire;
