@@ -16,3 +16,4 @@ mod reception;
 mod rest;
 mod streams;
 mod table;
+mod wire;
