@@ -50,7 +50,7 @@ impl Issuer {
         if let Some(url) = &settings.jwks_url {
             provider::checked(url, "a key set")?;
         }
-        let http = provider::client(&settings.url)?;
+        let http = provider::client(&settings.url, provider::TIMEOUT)?;
         let settings = Arc::new(settings);
         let metadata = {
             let (http, settings) = (http.clone(), Arc::clone(&settings));
