@@ -268,7 +268,15 @@ impl TaskRunner {
     pub async fn recover(&self) -> Result<Recovered, TaskStoreError> {
         let mut recovered = Recovered::default();
         for id in self.inner.store.unfinished().await? {
-            let stored = self.inner.store.load(&id).await?;
+            let stored = match self.inner.store.load(&id).await {
+                Ok(stored) => stored,
+                // One task that cannot be read keeps no other from being taken up.
+                Err(error) => {
+                    let error: &(dyn std::error::Error + 'static) = &error;
+                    tracing::error!(task.id = %id, error, "an unfinished task cannot be read; it stays as it is");
+                    continue;
+                }
+            };
             let Ok(claim) = self.inner.claims.claim_unbounded(&stored.owner, &id) else { continue };
             let history = &stored.task.history;
             let of_client = history.iter().rev().find(|message| message.role == Role::User);
