@@ -25,17 +25,19 @@ pub fn check(asked: &Asked, answer: &Parts, body: &[u8], ended: bool) {
     match (is_rpc, streams) {
         (true, false) => check_rpc(&asked.body, text(body)),
         (true, true) => events(body, ended).for_each(|event| check_rpc(&asked.body, event)),
-        (false, false) if asked.path.len() > 6 && asked.path.starts_with("/rest/") => {
+        (false, false) if asked.path.starts_with("/rest/") || asked.path == "/rest" => {
             check_rest(answer.status, content_type, &json(text(body)));
         }
-        (false, true) => events(body, ended).for_each(|event| assert_eq!(json(event).as_object().map(|o| o.len()), Some(1))),
+        (false, true) => events(body, ended)
+            .for_each(|event| assert_eq!(json(event).as_object().map(|o| o.len()), Some(1))),
         (false, false) => {}
     }
 }
 
 /// A JSON-RPC response: either a result or an error, under the request's id where that can be known.
 fn check_rpc(asked: &str, answer: &str) {
-    let members: Members = serde_json::from_str(answer).unwrap_or_else(|error| panic!("no object ({error}): {answer}"));
+    let members: Members =
+        serde_json::from_str(answer).unwrap_or_else(|error| panic!("no object ({error}): {answer}"));
     assert_eq!(members["jsonrpc"].get(), "\"2.0\"");
     assert!(members.contains_key("id") && members.len() == 3, "{answer}");
     match (members.get("result"), members.get("error")) {
@@ -44,10 +46,13 @@ fn check_rpc(asked: &str, answer: &str) {
         _ => panic!("result or error: {answer}"),
     }
     let known = serde_json::from_str::<Members>(asked).ok().and_then(|mut members| members.remove("id"));
-    if let Some(id) = known.filter(|id| id.get().starts_with(['"', '-']) || id.get().as_bytes()[0].is_ascii_digit()) {
+    if let Some(id) =
+        known.filter(|id| id.get().starts_with(['"', '-']) || id.get().as_bytes()[0].is_ascii_digit())
+    {
         let given = members["id"].get();
         // Numbers may be greater than any value here can say: those are compared as they are written.
-        let same = id.get() == given || serde_json::from_str::<Value>(id.get()).is_ok_and(|id| id == json(given));
+        let same =
+            id.get() == given || serde_json::from_str::<Value>(id.get()).is_ok_and(|id| id == json(given));
         // Who is not let in, or sends what is not read, hears nothing of the id.
         assert!(same || given == "null" && members.contains_key("error"), "{id} {answer}");
     }
@@ -58,7 +63,10 @@ type Members = BTreeMap<String, Box<RawValue>>;
 fn check_error(error: &Value) {
     let code = error["code"].as_i64().expect("a code");
     assert!((-32768..=-32000).contains(&code), "{error}");
-    assert!(error["message"].as_str().is_some_and(|message| !message.is_empty() && message.len() < 2_000), "{error}");
+    assert!(
+        error["message"].as_str().is_some_and(|message| !message.is_empty() && message.len() < 2_000),
+        "{error}"
+    );
     for detail in error.get("data").and_then(Value::as_array).into_iter().flatten() {
         assert!(detail["@type"].is_string(), "{error}");
     }
@@ -74,7 +82,10 @@ fn check_rest(status: StatusCode, content_type: &str, answer: &Value) {
     }
     let error = &answer["error"];
     assert_eq!(error["code"], status.as_u16(), "{answer}");
-    assert!(error["status"].is_string() && error["message"].is_string() && error["details"].is_array(), "{answer}");
+    assert!(
+        error["status"].is_string() && error["message"].is_string() && error["details"].is_array(),
+        "{answer}"
+    );
 }
 
 /// The events of a stream; the last one of a stream that goes on may be cut.

@@ -1,19 +1,20 @@
 //! Fuzz target: whatever a request holds, the server answers, and its answer is well-formed.
 //!
 //! An input is a request as text: `METHOD PATH`, headers, an empty line, the body; see `seeds/`. `@waiting` stands for the
-//! id of a task that waits for its client, `@done` for one that has ended.
+//! id of a task that waits for its client, `@pushed` for one of which somebody is notified, `@done` for one that has ended.
 #![no_main]
 
 mod oracle;
 
 use std::cell::RefCell;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use drydock::a2a::types::{Artifact, Message, Part, TaskState};
-use drydock::a2a::{RequestLimits, Surface, router};
+use drydock::a2a::{Push, PushConcurrency, PushSettings, RequestLimits, Surface, router};
 use drydock::agent_card::{Publication, PublishedCard, load};
 use drydock::auth::Authenticator;
 use drydock::tasks::{AgentExecutor, ExecutionRequest, RunnerLimits, SqliteTaskStore, TaskEvent, TaskRunner};
@@ -22,6 +23,7 @@ use http::Request;
 use http_body_util::BodyExt;
 use libfuzzer_sys::{Corpus, fuzz_target};
 use serde_json::{Value, json};
+use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
 
 /// Requests to one server before it is replaced: its database grows.
@@ -57,28 +59,46 @@ struct Server {
     router: Router,
     done: String,
     requests: u32,
+    /// A receiver of notifications that says nothing.
+    receiver: TcpListener,
     _folder: tempfile::TempDir,
 }
 
 impl Server {
     async fn start() -> Self {
         let folder = tempfile::tempdir_in(scratch()).expect("a folder");
-        let store = SqliteTaskStore::open(&folder.path().join("tasks.db")).await.expect("a store");
-        let publication = Publication { rest: true, ..Publication::at("http://localhost:9000") };
+        let receiver = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let store = Arc::new(SqliteTaskStore::open(&folder.path().join("tasks.db")).await.expect("a store"));
+        let publication = Publication { rest: true, push: true, ..Publication::at("http://localhost:9000") };
+        let runner = TaskRunner::new(store.clone(), Arc::new(AtOnce), RunnerLimits::default());
         let surface = Surface {
-            runner: TaskRunner::new(Arc::new(store), Arc::new(AtOnce), RunnerLimits::default()),
+            push: Push::new(store, runner.clone(), one_at_a_time()),
+            runner,
             card: PublishedCard::new(load(None).expect("the card"), &publication).expect("the card"),
             authenticator: Authenticator::anonymous(),
             limits: RequestLimits::default(),
         };
-        let mut server = Self { router: router(surface), done: String::new(), requests: 0, _folder: folder };
-        server.done = server.new_task("well").await;
+        let mut server =
+            Self { router: router(surface), done: String::new(), requests: 0, receiver, _folder: folder };
+        server.done = server.new_task("well", None).await;
+        server.occupy_delivery().await;
         server
     }
 
-    async fn new_task(&self, text: &str) -> String {
-        let params =
-            json!({ "message": { "messageId": "m", "role": "ROLE_USER", "parts": [{ "text": text }] } });
+    /// Whom a request names is never connected to: notifications wait for the one that the silent receiver got.
+    async fn occupy_delivery(&self) {
+        let address = self.receiver.local_addr().expect("an address");
+        self.new_task("ask", Some(&format!("http://{address}/"))).await;
+        self.receiver.set_nonblocking(true).expect("it does not block");
+        while self.receiver.accept().is_err() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    async fn new_task(&self, text: &str, receiver: Option<&str>) -> String {
+        let message = json!({ "messageId": "m", "role": "ROLE_USER", "parts": [{ "text": text }] });
+        let push = receiver.map(|url| json!({ "id": "p1", "url": url }));
+        let params = json!({ "message": message, "configuration": { "taskPushNotificationConfig": push } });
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": params });
         let request = Request::post("/").header("A2A-Version", "1.0").body(Body::from(body.to_string()));
         let answer = self.router.clone().oneshot(request.expect("a request")).await.expect("an answer");
@@ -91,7 +111,10 @@ impl Server {
     async fn try_input(&mut self, input: &str) -> bool {
         let mut input = input.replace("@done", &self.done);
         if input.contains("@waiting") {
-            input = input.replace("@waiting", &self.new_task("ask").await);
+            input = input.replace("@waiting", &self.new_task("ask", None).await);
+        }
+        if input.contains("@pushed") {
+            input = input.replace("@pushed", &self.new_task("ask", Some("https://example.com/hook")).await);
         }
         let Some((request, asked)) = read(&input) else { return false };
         self.requests += 1;
@@ -107,6 +130,13 @@ impl Server {
         oracle::check(&asked, &parts, &bytes, ended);
         true
     }
+}
+
+/// One delivery at a time, which takes as long as it takes.
+fn one_at_a_time() -> PushSettings {
+    let concurrency = PushConcurrency { total: 1, per_owner: 1, per_receiver: 1 };
+    let allow = vec!["127.0.0.1".parse().expect("an address")];
+    PushSettings { allow, concurrency, timeout: Duration::from_secs(86_400), ..PushSettings::default() }
 }
 
 /// Memory where there is such a folder: the store writes at every commit.
@@ -133,25 +163,34 @@ fn read(input: &str) -> Option<(Request<Body>, oracle::Asked)> {
     Some((request, asked))
 }
 
+/// A server and what it runs on, so that both end together.
+struct Running {
+    server: Server,
+    runtime: Runtime,
+}
+
+impl Running {
+    fn start() -> Self {
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        Self { server: runtime.block_on(Server::start()), runtime }
+    }
+}
+
 thread_local! {
-    static RUNTIME: tokio::runtime::Runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    static SERVER: RefCell<Option<Server>> = const { RefCell::new(None) };
+    static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
 }
 
 fuzz_target!(|input: &[u8]| -> Corpus {
     let Ok(input) = std::str::from_utf8(input) else { return Corpus::Reject };
-    RUNTIME.with(|runtime| {
-        SERVER.with_borrow_mut(|server| {
-            if server.as_ref().is_none_or(|server| server.requests > REQUESTS) {
-                *server = None;
-                *server = Some(runtime.block_on(Server::start()));
-            }
-            let server = server.as_mut().expect("it was started");
-            match runtime.block_on(server.try_input(input)) {
-                true => Corpus::Keep,
-                false => Corpus::Reject,
-            }
-        })
+    RUNNING.with_borrow_mut(|running| {
+        if running.as_ref().is_none_or(|running| running.server.requests > REQUESTS) {
+            *running = None;
+            *running = Some(Running::start());
+        }
+        let Running { server, runtime } = running.as_mut().expect("it was started");
+        match runtime.block_on(server.try_input(input)) {
+            true => Corpus::Keep,
+            false => Corpus::Reject,
+        }
     })
 });

@@ -1,6 +1,7 @@
 //! The composition root: the one place where stores, executors, models and clusters are put together.
 
 mod connections;
+mod security;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ pub use connections::ConnectionLimits;
 
 use crate::a2a::{self, JwtSigner, Push, PushSettings, RequestLimits, Surface};
 use crate::agent::{Agent, Budget};
-use crate::agent_card::{self, Publication, PublishedCard, Security};
+use crate::agent_card::{self, Publication, PublishedCard};
 use crate::auth::Authenticator;
 use crate::cluster::{Cluster, ClusterInfo};
 use crate::model::Runbook;
@@ -35,9 +36,6 @@ const TASK_GRACE: Duration = Duration::from_secs(5);
 const CONNECTION_GRACE: Duration = Duration::from_secs(2);
 /// How long push notifications that are under way may take to arrive. They are sent again at the next start if they do not.
 const PUSH_GRACE: Duration = Duration::from_secs(2);
-
-/// How long an issuer may take to say where its tokens come from.
-const ISSUER_TIME: Duration = Duration::from_secs(5);
 
 /// Longest name of a cluster, and of its version, that a card tells, in characters.
 const MAX_NAME: usize = 200;
@@ -118,8 +116,7 @@ impl App {
     /// # Errors
     /// The storage is in use or cannot be opened; the card is wrong.
     pub async fn build(settings: Settings, cluster: Cluster) -> anyhow::Result<Self> {
-        let security = build_security(&settings.authenticator).await;
-        let card = build_card(&settings, security, &cluster.info)?;
+        let card = build_card(&settings, &cluster.info)?;
         let push = build_push(&settings);
         let (store, scratch) = build_store(&settings.storage).await?;
         let executor = build_agent(cluster, settings.budget);
@@ -191,11 +188,8 @@ impl App {
     }
 }
 
-fn build_card(
-    settings: &Settings,
-    security: Option<Security>,
-    cluster: &ClusterInfo,
-) -> anyhow::Result<PublishedCard> {
+fn build_card(settings: &Settings, cluster: &ClusterInfo) -> anyhow::Result<PublishedCard> {
+    let security = security::security(&settings.authenticator);
     let publication = Publication {
         push: true,
         extended: security.is_some(),
@@ -204,36 +198,6 @@ fn build_card(
         ..settings.publication.clone()
     };
     Ok(PublishedCard::new(agent_card::load(settings.card.as_deref())?, &publication)?)
-}
-
-/// Who may call, for the card. An issuer that does not answer now is declared without its token endpoint.
-async fn build_security(authenticator: &Authenticator) -> Option<Security> {
-    if authenticator.is_anonymous() {
-        return None;
-    }
-    let mut issuers = Vec::new();
-    for issuer in authenticator.issuers() {
-        let metadata = tokio::time::timeout(ISSUER_TIME, issuer.metadata()).await;
-        let token_url = match metadata {
-            Ok(Ok(metadata)) => metadata.token_endpoint.clone(),
-            Ok(Err(_)) | Err(_) => {
-                tracing::warn!(
-                    issuer = issuer.url(),
-                    "does not answer; the card does not say where its tokens come from"
-                );
-                None
-            }
-        };
-        issuers.push(agent_card::Issuer { issuer: issuer.url().to_owned(), token_url, metadata_url: None });
-    }
-    let scopes = authenticator.scopes();
-    let described = scopes.required.iter().map(|scope| (scope.clone(), "To call this agent".to_owned()));
-    let write = scopes.write.iter().map(|scope| (scope.clone(), "To ask for changes".to_owned()));
-    Some(Security {
-        issuers,
-        scopes: described.chain(write).collect(),
-        required_scopes: scopes.required.clone(),
-    })
 }
 
 /// Webhooks can check that it was this agent who called them, where its card is signed.

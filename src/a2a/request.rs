@@ -92,9 +92,31 @@ pub(super) fn read_envelope(body: &[u8]) -> Result<Envelope, (RequestId, A2aErro
         return Err((id, invalid("jsonrpc has to be \"2.0\"")));
     }
     let (method, params) = (member("method")?, member("params")?);
-    match method {
-        Value::String(method) => Ok(Envelope { id, method, params }),
-        _ => Err((id, invalid("method has to be a string"))),
+    match (method, check_depth(&params)) {
+        (Value::String(method), Ok(())) => Ok(Envelope { id, method, params }),
+        (Value::String(_), Err(error)) => Err((id, error)),
+        (_, _) => Err((id, invalid("method has to be a string"))),
+    }
+}
+
+/// Deepest nesting of parameters. What is kept of them is wrapped a few times more, and has to be read again by parsers
+/// that go 128 levels deep.
+const MAX_DEPTH: usize = 64;
+
+/// Refuses what is nested too deeply.
+pub(super) fn check_depth(params: &Value) -> Result<(), A2aError> {
+    fn fits(value: &Value, levels: usize) -> bool {
+        match value {
+            Value::Array(items) => levels > 0 && items.iter().all(|item| fits(item, levels - 1)),
+            Value::Object(members) => levels > 0 && members.values().all(|member| fits(member, levels - 1)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+        }
+    }
+    match fits(params, MAX_DEPTH) {
+        true => Ok(()),
+        false => {
+            Err(A2aError::params("params", format!("must not be nested deeper than {MAX_DEPTH} levels")))
+        }
     }
 }
 
@@ -306,7 +328,8 @@ pub(super) fn history_length(length: Option<i64>, field: &str) -> Result<History
 
 fn accepts(mode: &str) -> bool {
     let mode = mode.split(';').next().unwrap_or_default().trim();
-    mode == "*/*" || mode == "text/*" || OUTPUT_MODES.iter().any(|ours| ours.eq_ignore_ascii_case(mode))
+    let wide = ["*/*", "text/*", "application/*"];
+    wide.contains(&mode) || OUTPUT_MODES.iter().any(|ours| ours.eq_ignore_ascii_case(mode))
 }
 
 /// Deserializes parameters in their canonical form; the error names the field.
@@ -514,6 +537,16 @@ mod tests {
         let params = json!({ "message": { "messageId": "m", "role": "user", "parts": [part] } });
         let error = SendMessageRequest::read(params, Dialect::V03).unwrap_err();
         assert!(error.code() == -32602 && error.to_string().contains("message.parts[0]"), "{error}");
+    }
+
+    #[rstest]
+    #[case::as_deep_as_may_be(62, true)]
+    #[case::too_deep(63, false)]
+    fn what_is_nested_too_deeply_is_refused(#[case] depth: usize, #[case] fits: bool) {
+        let nested = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{{"a":{{"b":{nested}}}}}}}"#);
+        let read = read_envelope(body.as_bytes());
+        assert_eq!(read.as_ref().map_err(|(_, error)| error.code()).err(), (!fits).then_some(-32602));
     }
 
     #[test]

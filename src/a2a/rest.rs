@@ -14,7 +14,7 @@ use super::caller::Caller;
 use super::errors::A2aError;
 use super::failure::Failure;
 use super::methods::is_streaming;
-use super::request::Dialect;
+use super::request::{Dialect, canonical, check_depth};
 use super::service::{Service, check_content_type};
 use super::sse::{self, Framing};
 use crate::agent_card::REST_PATH;
@@ -22,8 +22,8 @@ use crate::agent_card::REST_PATH;
 /// Media type of A2A over HTTP+JSON.
 const A2A_JSON: &str = "application/a2a+json";
 
-/// Everything below the prefix, as a route of the router.
-pub(super) const ROUTE: &str = "/rest/{*path}";
+/// The prefix and everything below it, as routes of the router.
+pub(super) const ROUTES: [&str; 3] = ["/rest", "/rest/", "/rest/{*path}"];
 
 /// Answers a request of this binding.
 pub(super) async fn serve(State(service): State<Service>, request: Request) -> Response {
@@ -45,14 +45,14 @@ pub(super) async fn serve(State(service): State<Service>, request: Request) -> R
 /// Why there is no answer.
 #[derive(Debug)]
 enum Refusal {
-    Failure(Failure),
+    Failure(Box<Failure>),
     /// The path is known, and wants one of these methods.
     Method(&'static str),
 }
 
 impl<E: Into<Failure>> From<E> for Refusal {
     fn from(error: E) -> Self {
-        Self::Failure(error.into())
+        Self::Failure(Box::new(error.into()))
     }
 }
 
@@ -183,10 +183,14 @@ impl Route {
                 params.insert(name.into_owned(), Value::String(value.into_owned()));
             }
         }
+        let params = Value::Object(params);
+        check_depth(&params)?;
+        // In one spelling, so that nothing of them stands beside what the path says.
+        let mut params = canonical(params);
         for (name, value) in &self.path_params {
-            params.insert((*name).to_owned(), Value::String(value.clone()));
+            params[*name] = Value::String(value.clone());
         }
-        Ok(Value::Object(params))
+        Ok(params)
     }
 }
 
@@ -244,7 +248,8 @@ mod tests {
     fn the_path_counts_more_than_the_query_and_the_query_more_than_the_body() {
         let route = Route::of(&Method::GET, "/tasks/of-the-path").unwrap();
         let body = br#"{"id":"of-the-body","historyLength":1,"metadata":{"a":1}}"#;
-        let params = route.params(Some("historyLength=2&A2A-Version=1.0&id=of%20the%20query"), body).unwrap();
+        let query = "historyLength=2&A2A-Version=1.0&id=of%20the%20query&id_=of-another-spelling";
+        let params = route.params(Some(query), body).unwrap();
         assert_eq!(params, json!({ "id": "of-the-path", "historyLength": "2", "metadata": { "a": 1 } }));
     }
 

@@ -25,6 +25,8 @@ use crate::auth::{AuthError, Principal};
 
 /// The A2A surface of one agent.
 pub fn router(surface: Surface) -> Router {
+    let rest =
+        rest::ROUTES.into_iter().fold(Router::new(), |router, route| router.route(route, any(rest::serve)));
     Router::new()
         .route("/", post(post_rpc))
         // Clients that append a slash to a URL that ends in one.
@@ -37,7 +39,7 @@ pub fn router(surface: Surface) -> Router {
         .route("/v1/card", get(get_extended_card))
         .route(KEYS_PATH, get(get_card_keys))
         .route("/health", get(get_health))
-        .route(rest::ROUTE, any(rest::serve))
+        .merge(rest)
         .with_state(Service::new(surface))
 }
 
@@ -52,7 +54,7 @@ async fn get_card(State(service): State<Service>, request: Request) -> Response 
         Some(Ok(dialect)) => dialect.form(),
         Some(Err(_)) | None => Form::Merged,
     };
-    service.surface.card.as_asked(&parts).respond(form, &parts.headers)
+    service.card().await.as_asked(&parts).respond(form, &parts.headers)
 }
 
 async fn get_extended_card(State(service): State<Service>, request: Request) -> Response {
@@ -62,9 +64,10 @@ async fn get_extended_card(State(service): State<Service>, request: Request) -> 
         Ok(_) => Err(AuthError::Missing.into()),
         Err(error) => Err(error),
     };
+    let published = service.card().await;
     let card = known.and_then(|principal| {
         let form = dialect_of(requested_version(&parts).as_deref())?.form();
-        let card = service.surface.card.respond_extended(form, &principal.scopes, &parts.headers);
+        let card = published.respond_extended(form, &principal.scopes, &parts.headers);
         card.ok_or(A2aError::ExtendedAgentCardNotConfigured)
     });
     card.unwrap_or_else(|error| Failure::from(error).to_rest())

@@ -1,11 +1,12 @@
 //! What both bindings share: who is let in, how much of what is read, and where the methods find their parts.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use bytes::Bytes;
+use futures::future::join_all;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use http::request::Parts;
@@ -67,7 +68,11 @@ pub(super) struct Service {
     pub(super) surface: Arc<Surface>,
     pub(super) methods: Methods,
     rates: Option<Arc<DefaultKeyedRateLimiter<Owner>>>,
+    card: Arc<Mutex<PublishedCard>>,
 }
+
+/// How long a reader of the card waits for an issuer to say where its tokens come from.
+const ISSUER_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Owners whose rate is remembered at a time; those that have been quiet are forgotten then.
 const REMEMBERED_RATES: usize = 10_000;
@@ -80,8 +85,26 @@ impl Service {
         Self {
             methods: Methods::new(surface.clone()),
             rates: quota.map(|quota| Arc::new(RateLimiter::keyed(quota))),
+            card: Arc::new(Mutex::new(surface.card.clone())),
             surface: Arc::new(surface),
         }
+    }
+
+    /// The card, with where tokens come from as far as the issuers say it in time. They are asked when the card first
+    /// is; what they say is remembered.
+    pub(super) async fn card(&self) -> PublishedCard {
+        let asked = self.surface.authenticator.issuers().iter().map(async |issuer| {
+            let endpoint = tokio::time::timeout(ISSUER_PATIENCE, issuer.token_endpoint()).await.ok()??;
+            Some((issuer.url(), endpoint))
+        });
+        let known: Vec<_> = join_all(asked).await.into_iter().flatten().collect();
+        let mut card = self.known_card();
+        for (issuer, endpoint) in known {
+            if let Err(error) = card.learn_token_url(issuer, &endpoint) {
+                tracing::error!(%error, "the card cannot say where tokens come from");
+            }
+        }
+        card.clone()
     }
 
     /// The one place that says who calls. Nothing of the body is read before.
@@ -93,7 +116,11 @@ impl Service {
 
     /// What the headers say, for who was admitted.
     pub(super) fn caller(&self, parts: &Parts, principal: Principal) -> Result<Caller, A2aError> {
-        Caller::read(parts, principal, &self.surface.card)
+        Caller::read(parts, principal, &self.known_card())
+    }
+
+    fn known_card(&self) -> MutexGuard<'_, PublishedCard> {
+        self.card.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn check_rate(&self, owner: Owner) -> Result<(), A2aError> {

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, FuturesUnordered};
 use futures::{FutureExt, StreamExt};
 
-use crate::a2a::types::{Message, PartContent, Role};
+use crate::a2a::types::{Message, PartContent, Role, TaskState};
 use crate::cluster::Cluster;
 use crate::model::{Model, ModelDelta, ModelError, ToolCall, Turn};
 use crate::tasks::{AgentExecutor, ExecutionRequest, TaskEvent};
@@ -15,6 +15,8 @@ use crate::tools::{ToolContext, Toolbox};
 
 use super::budget::Budget;
 use super::investigation::{Effect, Input, Investigation};
+use super::output::OutputModes;
+use super::scope::{self, Request};
 
 /// The agent behind the tasks of one cluster.
 #[derive(Clone)]
@@ -50,6 +52,18 @@ impl AgentExecutor for Agent {
     fn execute(&self, request: ExecutionRequest) -> BoxStream<'static, TaskEvent> {
         let agent = self.clone();
         async_stream::stream! {
+            let history = history(&request);
+            let asked = match scope::read(&history, &agent.cluster.info.name) {
+                Request::Answer(index) => index,
+                Request::Ask(question) => {
+                    yield status(TaskState::InputRequired, question);
+                    return;
+                }
+                Request::Refuse(problem) => {
+                    yield status(TaskState::Rejected, problem);
+                    return;
+                }
+            };
             let cx = ToolContext {
                 cluster: agent.cluster.clone(),
                 cancellation: request.cancellation.child_token(),
@@ -60,8 +74,9 @@ impl AgentExecutor for Agent {
             tokio::pin!(deadline);
             let mut turn: BoxStream<'static, Input> = stream::pending().boxed();
             let mut tools = FuturesUnordered::new();
+            let output = OutputModes::of(&request.options.accepted_output_modes);
             let (mut investigation, mut effects) =
-                Investigation::begin(conversation(&request), agent.toolbox.list(), agent.budget);
+                Investigation::begin(conversation(&history, asked), agent.toolbox.list(), agent.budget, output);
             loop {
                 for effect in effects {
                     match effect {
@@ -102,13 +117,23 @@ fn model_inputs(deltas: BoxStream<'static, Result<ModelDelta, ModelError>>) -> B
     until_end.chain(stream::pending()).boxed()
 }
 
-/// The messages exchanged so far, as turns of the model's conversation.
-fn conversation(request: &ExecutionRequest) -> Vec<Turn> {
-    let mut turns: Vec<Turn> = request.task.history.iter().map(turn_of).collect();
-    if request.task.history.last().map(|last| &last.message_id) != Some(&request.message.message_id) {
-        turns.push(turn_of(&request.message));
+fn status(state: TaskState, says: String) -> TaskEvent {
+    TaskEvent::Status { state, message: Some(Message::agent_text(says)), metadata: None }
+}
+
+/// The messages exchanged so far; the one to answer is among them.
+fn history(request: &ExecutionRequest) -> Vec<Message> {
+    let mut history = request.task.history.clone();
+    if history.last().map(|last| &last.message_id) != Some(&request.message.message_id) {
+        history.push(request.message.clone());
     }
-    turns
+    history
+}
+
+/// The messages as turns of the model's conversation, the one to answer at its end.
+fn conversation(history: &[Message], asked: usize) -> Vec<Turn> {
+    let others = history.iter().enumerate().filter(|(index, _)| *index != asked);
+    others.map(|(_, message)| message).chain(history.get(asked)).map(turn_of).collect()
 }
 
 fn turn_of(message: &Message) -> Turn {
@@ -120,7 +145,7 @@ fn turn_of(message: &Message) -> Turn {
                 .parts
                 .iter()
                 .filter_map(|part| match &part.content {
-                    PartContent::Data(value) => Some(value.clone()),
+                    PartContent::Data(value) => Some(scope::completed(value.clone())),
                     PartContent::Text(_) | PartContent::Raw(_) | PartContent::Url(_) => None,
                 })
                 .collect(),

@@ -10,6 +10,7 @@ use crate::tools::{ToolOutcome, ToolSpec};
 use super::REPORT_ARTIFACT;
 use super::answer::Answer;
 use super::budget::{Budget, Limit, Spent};
+use super::output::OutputModes;
 
 /// What happens to an investigation.
 #[derive(Debug)]
@@ -76,19 +77,26 @@ pub struct Investigation {
     spent: Spent,
     limit: Option<Limit>,
     answer: Answer,
+    output: OutputModes,
     phase: Phase,
 }
 
 impl Investigation {
-    /// Begins with the conversation so far (its last turn is the user's) and the tools on offer.
-    pub fn begin(conversation: Vec<Turn>, tools: Vec<ToolSpec>, budget: Budget) -> (Self, Vec<Effect>) {
+    /// Begins with the conversation so far (its last turn is the user's), the tools on offer, and what the client accepts.
+    pub fn begin(
+        conversation: Vec<Turn>,
+        tools: Vec<ToolSpec>,
+        budget: Budget,
+        output: OutputModes,
+    ) -> (Self, Vec<Effect>) {
         let mut this = Self {
             conversation,
             tools,
             budget,
             spent: Spent::default(),
             limit: None,
-            answer: Answer::default(),
+            answer: Answer::new(output),
+            output,
             phase: Phase::Finished,
         };
         let mut effects = vec![working(None, None)];
@@ -189,7 +197,7 @@ impl Investigation {
         };
         self.spent.tool_bytes += outcome.text.len();
         let mut effects = vec![Effect::Emit(tool_finished(call, &outcome, duration_ms))];
-        effects.extend(report_artifact(&outcome).map(Effect::Emit));
+        effects.extend(report_artifact(&outcome).filter(|_| self.output.data).map(Effect::Emit));
         *slot = Some(outcome);
         if slots.iter().all(|(_, slot)| slot.is_some()) {
             effects.extend(self.on_all_tools_finished());

@@ -27,16 +27,12 @@ pub enum KeyError {
     },
     /// No private key that we can sign with.
     #[error(
-        "it holds no private key that can sign a card: an unencrypted PEM is needed (PKCS#8, SEC1 or PKCS#1) with a \
-         P-256, Ed25519 or RSA key of at least 2048 bits; openssl genpkey -algorithm EC -pkeyopt \
-         ec_paramgen_curve:P-256 makes one"
+        "an unencrypted PEM is needed (PKCS#8, SEC1 or PKCS#1) with a P-256 or Ed25519 key, or an RSA key of at least \
+         2048 bits; openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 makes one"
     )]
     NotPrivate,
     /// No public key that we can verify with.
-    #[error(
-        "it holds no public key that can verify a card: a PEM (PUBLIC KEY) or a JSON Web Key Set is needed, with \
-             P-256, P-384, Ed25519 or RSA keys"
-    )]
+    #[error("a PEM (PUBLIC KEY) or a JSON Web Key Set is needed, with P-256, P-384, Ed25519 or RSA keys")]
     NotPublic,
 }
 

@@ -13,6 +13,7 @@ use super::complete::{complete, complete_extended};
 use super::conditional::{Caching, Document};
 use super::forms::Form;
 use super::publication::Publication;
+use super::security::Issuer;
 use super::signature::{CardSigner, sign};
 use super::source::{CardError, CardSource};
 use super::types::AgentCard;
@@ -71,6 +72,23 @@ impl PublishedCard {
         let keys = (!keys.is_empty()).then(|| Document::new(json!({ "keys": keys })));
         let published = Published { source, publication: publication.clone(), public, extensions, keys };
         Ok(Self { published: Arc::new(published), host: None })
+    }
+
+    /// Says where machines get the tokens of this issuer, which is one of those that may call.
+    ///
+    /// # Errors
+    /// The card cannot be made anew.
+    pub fn learn_token_url(&mut self, issuer: &str, token_url: &str) -> Result<(), CardError> {
+        let mut publication = self.published.publication.clone();
+        let issuers = publication.security.iter_mut().flat_map(|security| &mut security.issuers);
+        let is_news =
+            |known: &&mut Issuer| known.issuer == issuer && known.token_url.as_deref() != Some(token_url);
+        let Some(known) = issuers.into_iter().find(is_news) else {
+            return Ok(());
+        };
+        known.token_url = Some(token_url.to_owned());
+        *self = Self::new(self.published.source.clone(), &publication)?;
+        Ok(())
     }
 
     /// The card as the reader of this request should see it: where no better URL is known, with the host that was asked.

@@ -110,7 +110,7 @@ fn read_extended(mut extended: Value) -> Result<ExtendedSource, CardError> {
     if let Some(name) = members.keys().find(|name| !["description", "skills"].contains(&name.as_str())) {
         return Err(wrong(&format!("extended.{name}"), "is unknown: extended has description and skills"));
     }
-    let description: Option<String> = strict("extended.description.", extended["description"].take())?;
+    let description: Option<String> = strict("extended.description", extended["description"].take())?;
     if let Some(description) = &description {
         text("extended.description", description)?;
     }
@@ -134,7 +134,7 @@ fn take_scopes(skills: Option<&mut Value>, path: &str) -> Result<Vec<Vec<String>
     scopes.collect()
 }
 
-/// Deserializes what has to be there and nothing else; the error names the member below `path`.
+/// Deserializes what may be there and nothing else; the error names the member below `path`.
 fn strict<T: DeserializeOwned>(path: &str, value: Value) -> Result<T, CardError> {
     let mut unknown = None;
     let mut track = serde_path_to_error::Track::new();
@@ -142,18 +142,19 @@ fn strict<T: DeserializeOwned>(path: &str, value: Value) -> Result<T, CardError>
     let read = serde_ignored::deserialize(deserializer, |ignored| {
         unknown.get_or_insert_with(|| member_path(&ignored));
     });
-    let read = read.map_err(|error| {
-        let member = format!("{path}{}", track.path());
-        let member = member.trim_end_matches('.').trim_end_matches(".?");
-        wrong(if member.is_empty() { "it" } else { member }, error.to_string())
-    })?;
+    let read = read.map_err(|error| wrong(&below(path, &track.path().to_string()), error.to_string()))?;
     match unknown {
-        Some(member) if path.is_empty() => {
-            Err(wrong(member.trim_start_matches('.'), "is no member of an agent card of A2A 1.0"))
-        }
-        Some(member) => Err(wrong(&format!("{path}{member}"), "is no member of an agent card of A2A 1.0")),
+        Some(member) => Err(wrong(&below(path, &member), "is no member of an agent card of A2A 1.0")),
         None => Ok(read),
     }
+}
+
+/// A path below another one: `skills` and `[0].tags` are `skills[0].tags`.
+fn below(path: &str, member: &str) -> String {
+    let member = member.trim_matches('.');
+    let dot = if path.is_empty() || member.is_empty() || member.starts_with('[') { "" } else { "." };
+    let joined = format!("{path}{dot}{member}");
+    if joined.is_empty() { "the file".to_owned() } else { joined }
 }
 
 /// A path as the errors write it: `.skills[0].tags`.
@@ -312,6 +313,9 @@ mod tests {
     #[case::configured_in_a_skill("/skills/0/securityRequirements", json!([{ "schemes": {} }]), "skills[0].securityRequirements")]
     #[case::scopes_are_no_list("/skills/0/scopes", json!("read"), "skills[0].scopes")]
     #[case::unknown_in_extended("/extended", json!({ "skill": [] }), "extended.skill")]
+    #[case::no_object_in_extended("/extended", json!([]), "extended")]
+    #[case::extended_description("/extended", json!({ "description": 1 }), "extended.description")]
+    #[case::unknown_in_an_extended_skill("/extended", json!({ "skills": [{ "id": "x", "price": 1 }] }), "extended.skills[0].price")]
     #[case::an_extended_skill("/extended", json!({ "skills": [{ "id": "x" }] }), "extended.skills[0].name")]
     fn a_wrong_member_is_named(#[case] pointer: &str, #[case] value: Value, #[case] named: &str) {
         let mut card = built_in();
@@ -319,6 +323,14 @@ mod tests {
         card.pointer_mut(parent).expect("the parent is there")[member] = value;
         let error = CardSource::read(card).expect_err("the card is wrong").to_string();
         assert!(error.contains(&format!(" {named} ")), "{error}");
+    }
+
+    #[rstest]
+    #[case::no_object(json!([]))]
+    #[case::a_text(json!("card"))]
+    fn a_card_is_an_object(#[case] card: Value) {
+        let error = CardSource::read(card).expect_err("it is none").to_string();
+        assert!(error.contains("must be a JSON object"), "{error}");
     }
 
     #[test]

@@ -94,11 +94,6 @@ impl Authenticator {
         &self.scopes
     }
 
-    /// True where this caller may ask for changes.
-    pub fn may_write(&self, principal: &Principal) -> bool {
-        self.scopes.write.as_deref().is_some_and(|scope| principal.has_scope(scope))
-    }
-
     /// Who sent a request with these headers.
     ///
     /// # Errors

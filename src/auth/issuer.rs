@@ -50,7 +50,7 @@ impl Issuer {
         if let Some(url) = &settings.jwks_url {
             provider::checked(url, "a key set")?;
         }
-        let http = provider::client(&settings.url)?;
+        let http = provider::client(&settings.url, provider::TIMEOUT)?;
         let settings = Arc::new(settings);
         let metadata = {
             let (http, settings) = (http.clone(), Arc::clone(&settings));
@@ -70,17 +70,17 @@ impl Issuer {
         &self.settings.url
     }
 
-    /// Where its discovery document is.
-    pub fn discovery_url(&self) -> String {
-        provider::discovery_url(self.url())
+    /// True where it says about itself where its keys and tokens come from.
+    pub fn is_discovered(&self) -> bool {
+        self.settings.jwks_url.is_none()
     }
 
-    /// What it says about itself: where its tokens come from, for the agent card.
-    ///
-    /// # Errors
-    /// It cannot be reached or understood, and nothing is known from before.
-    pub async fn metadata(&self) -> Result<Arc<Metadata>, ProviderError> {
-        self.metadata.get().await
+    /// Where machines get its tokens, as far as it says so now.
+    pub async fn token_endpoint(&self) -> Option<String> {
+        if !self.is_discovered() {
+            return None;
+        }
+        self.metadata.get().await.ok()?.token_endpoint.clone()
     }
 
     /// Checks a token of this issuer: signature, times, issuer, audience, purpose and client.

@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long an answer may take, all in all.
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long metadata and keys may take, all in all: callers wait for them.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 /// Largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 512 << 10;
 
@@ -110,7 +110,7 @@ pub struct Metadata {
 /// The issuer cannot be reached or understood, or calls itself by another name.
 pub async fn discover(issuer: &str) -> Result<Metadata, ProviderError> {
     checked(issuer, "an issuer")?;
-    metadata(&client(issuer)?, issuer).await
+    metadata(&client(issuer, TIMEOUT)?, issuer).await
 }
 
 /// Where an issuer's discovery document is.
@@ -118,11 +118,11 @@ pub(super) fn discovery_url(issuer: &str) -> String {
     format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'))
 }
 
-/// An HTTP client for identity providers. `url` is named where it cannot be made.
-pub(super) fn client(url: &str) -> Result<reqwest::Client, ProviderError> {
+/// An HTTP client for the identity provider at `url`, whose answers may take so long.
+pub(super) fn client(url: &str, timeout: Duration) -> Result<reqwest::Client, ProviderError> {
     reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(TIMEOUT)
+        .timeout(timeout)
         .redirect(Policy::none())
         .user_agent(concat!("drydock/", env!("CARGO_PKG_VERSION")))
         .build()
@@ -131,7 +131,11 @@ pub(super) fn client(url: &str) -> Result<reqwest::Client, ProviderError> {
 
 pub(super) async fn metadata(http: &reqwest::Client, issuer: &str) -> Result<Metadata, ProviderError> {
     let url = discovery_url(issuer);
-    let metadata: Metadata = get_json(http, &url).await?;
+    trusted(get_json(http, &url).await?, issuer, &url)
+}
+
+/// Metadata that are this issuer's and name no endpoint that is less safe than the issuer itself.
+fn trusted(metadata: Metadata, issuer: &str, url: &str) -> Result<Metadata, ProviderError> {
     if metadata.issuer != issuer {
         return Err(ProviderError::OtherIssuer {
             asked: issuer.to_owned(),
@@ -143,7 +147,7 @@ pub(super) async fn metadata(http: &reqwest::Client, issuer: &str) -> Result<Met
         let endpoint = checked(endpoint, "an endpoint of an issuer")?;
         if endpoint.scheme() == "http" && issuer.starts_with("https:") {
             let problem = "it names an endpoint without TLS".to_owned();
-            return Err(ProviderError::Answer { url, problem });
+            return Err(ProviderError::Answer { url: url.to_owned(), problem });
         }
     }
     Ok(metadata)
@@ -263,5 +267,39 @@ mod tests {
     #[case("https://idp.example.com/", "https://idp.example.com/.well-known/openid-configuration")]
     fn the_discovery_document_is_below_the_issuer(#[case] issuer: &str, #[case] expected: &str) {
         assert_eq!(discovery_url(issuer), expected);
+    }
+
+    fn named(issuer: &str, jwks_uri: &str, token_endpoint: &str) -> Metadata {
+        Metadata {
+            issuer: issuer.to_owned(),
+            jwks_uri: jwks_uri.to_owned(),
+            token_endpoint: Some(token_endpoint.to_owned()),
+            authorization_endpoint: None,
+        }
+    }
+
+    #[rstest]
+    #[case::its_own(named("https://a", "https://a/keys", "https://b/token"), "https://a", true)]
+    #[case::of_this_machine(
+        named("http://127.0.0.1:1", "http://127.0.0.1:1/k", "http://127.0.0.1:1/t"),
+        "http://127.0.0.1:1",
+        true
+    )]
+    #[case::of_another(named("https://b", "https://a/keys", "https://a/token"), "https://a", false)]
+    #[case::with_a_slash(named("https://a/", "https://a/keys", "https://a/token"), "https://a", false)]
+    #[case::keys_in_clear_text(named("https://a", "http://a/keys", "https://a/token"), "https://a", false)]
+    #[case::keys_of_our_machine(
+        named("https://a", "http://127.0.0.1/keys", "https://a/token"),
+        "https://a",
+        false
+    )]
+    #[case::tokens_in_clear_text(named("https://a", "https://a/keys", "http://a/token"), "https://a", false)]
+    #[case::a_file(named("https://a", "file:///etc/passwd", "https://a/token"), "https://a", false)]
+    fn an_issuer_speaks_for_itself_and_leads_nowhere_less_safe(
+        #[case] metadata: Metadata,
+        #[case] issuer: &str,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(trusted(metadata, issuer, "https://a/discovery").is_ok(), expected);
     }
 }

@@ -18,6 +18,8 @@ use super::bearer;
 use super::cached::{Cached, Fetched, Lifetime};
 use super::provider::{self, ProviderError};
 
+/// How long a token may take to come.
+const TIMEOUT: Duration = Duration::from_secs(15);
 /// A token is replaced this long before it expires, or after half its life if that is less.
 const MARGIN: Duration = Duration::from_secs(60);
 /// Before that it is renewed in the background, this long.
@@ -69,7 +71,7 @@ impl TokenSource {
     pub fn client_credentials(credentials: ClientCredentials) -> Result<Self, ProviderError> {
         provider::checked(&credentials.token_url, "a token URL")?;
         let client = Arc::new(Client {
-            http: provider::client(&credentials.token_url)?,
+            http: provider::client(&credentials.token_url, TIMEOUT)?,
             credentials,
             wants_form: AtomicBool::new(false),
         });
@@ -306,7 +308,7 @@ mod tests {
             audience: None,
             resource: None,
         };
-        let http = provider::client("https://idp/token").unwrap();
+        let http = provider::client("https://idp/token", TIMEOUT).unwrap();
         let client = Client { http, credentials, wants_form: AtomicBool::new(false) };
         let expected = format!("Basic {}", STANDARD.encode("a%3Ab:c+d%25"));
         assert_eq!(client.basic().to_str().unwrap(), expected);

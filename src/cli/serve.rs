@@ -114,13 +114,13 @@ fn callers(auth: &AuthArgs) -> String {
 fn publication(args: &ServerArgs, address: SocketAddr) -> anyhow::Result<Publication> {
     let known = args.agentcore_runtime_url.as_ref().or(args.public_url.as_ref());
     let url = known.cloned().unwrap_or_else(|| local_url(address));
-    // AgentCore Runtime passes on what is posted to its URL, and nothing below.
-    let on_agentcore = args.agentcore_runtime_url.is_some();
+    // AgentCore Runtime passes on what is posted to its URL, and nothing below; a URL with a query has nothing below.
+    let is_endpoint = args.agentcore_runtime_url.is_some() || url.contains('?');
     let mut signers = Vec::new();
     for path in &args.card_key {
         let signer = CardSigner::load(path, None);
         let signer = signer.with_context(|| format!("{} cannot sign the agent card", path.display()))?;
-        signers.push(match on_agentcore {
+        signers.push(match is_endpoint {
             true => signer,
             false => signer.published_at(&format!("{}{KEYS_PATH}", url.trim_end_matches('/'))),
         });
@@ -131,7 +131,7 @@ fn publication(args: &ServerArgs, address: SocketAddr) -> anyhow::Result<Publica
             "the agent card names the host that each client asks: set --public-url if a proxy changes it"
         );
     }
-    Ok(Publication { url_from_host, rest: !on_agentcore, signers, ..Publication::at(&url) })
+    Ok(Publication { url_from_host, rest: !is_endpoint, signers, ..Publication::at(&url) })
 }
 
 /// Where this machine reaches the server.
@@ -154,7 +154,7 @@ fn announcement(
     let local = local_url(address);
     format!(
         "{title} the agent of {cluster}\n\
-         \n  listening on  http://{address}/  (A2A 1.0 and 0.3, JSON-RPC)\
+         \n  listening on  http://{address}/  (A2A 1.0 and 0.3; HTTP+JSON below /rest)\
          \n  agent card    {base}/.well-known/agent-card.json\
          \n  callers       {callers}\
          \n  tasks         {folder}\

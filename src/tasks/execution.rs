@@ -156,7 +156,7 @@ impl Execution {
         self.stored.sequence += entries.len() as u64;
         self.inner.store.append(after, &entries, &self.stored).await.map_err(Left::Store)?;
         if is_settled(self.stored.task.status.state) {
-            self.inner.release(&id, self.ticket);
+            self.inner.claims.release(&id, self.ticket);
         }
         news.send_replace(self.stored.sequence);
         Ok(())

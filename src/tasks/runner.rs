@@ -11,19 +11,18 @@
 //!
 //! [`recover`]: TaskRunner::recover
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::a2a::types::{ContextId, Message, Metadata, Role, Task, TaskId, TaskState, TaskStatus, Timestamp};
 
+use super::claims::{Claim, Claims};
+use super::errors::{StartError, TaskError};
 use super::event::{LogEntry, Owner, RequestOptions, StoredEntry};
 use super::execution::Execution;
 use super::executor::AgentExecutor;
@@ -73,65 +72,6 @@ pub struct NewMessage {
     pub idempotency_key: Option<String>,
 }
 
-/// Why a message was not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The message continues a task that does not exist, or is another's.
-    #[error("there is no task {0}")]
-    TaskNotFound(TaskId),
-    /// The message continues a task that has ended.
-    #[error("task {id} has ended ({state:?}); send the message without a taskId to begin a new one")]
-    TaskTerminal {
-        /// The task.
-        id: TaskId,
-        /// How it ended.
-        state: TaskState,
-    },
-    /// The task is being worked on and does not wait for a message.
-    #[error("task {0} is being worked on and does not wait for a message; wait for it to end, or cancel it")]
-    Busy(TaskId),
-    /// `contextId` is not that of the task.
-    #[error("task {id} belongs to another context")]
-    ContextMismatch {
-        /// The task.
-        id: TaskId,
-    },
-    /// The idempotency key was used for another message.
-    #[error("this idempotency key was used for another message")]
-    IdempotencyMismatch,
-    /// Too many tasks wait already.
-    #[error("too many tasks are waiting; try again later")]
-    Overloaded,
-    /// The owner has too many at a time.
-    #[error("{0} tasks of this caller are being worked on or wait; try again when one of them has ended")]
-    TooManyOfOwner(usize),
-    /// The server stops.
-    #[error("the server is stopping; try again later")]
-    Stopping,
-    /// The store.
-    #[error(transparent)]
-    Store(TaskStoreError),
-}
-
-/// Why a task could not be read, watched or canceled.
-#[derive(Debug, thiserror::Error)]
-pub enum TaskError {
-    /// It does not exist, or is another's.
-    #[error("there is no task {0}")]
-    NotFound(TaskId),
-    /// It has ended already.
-    #[error("task {id} has ended already ({state:?})")]
-    NotCancelable {
-        /// The task.
-        id: TaskId,
-        /// How it ended.
-        state: TaskState,
-    },
-    /// The store.
-    #[error(transparent)]
-    Store(TaskStoreError),
-}
-
 /// What [`TaskRunner::recover`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Recovered {
@@ -154,73 +94,8 @@ pub(super) struct Inner {
     pub(super) slots: Arc<Semaphore>,
     /// Fires when executions are to be left as they are, for the next start.
     pub(super) abandon: CancellationToken,
-    live: Mutex<HashMap<TaskId, Live>>,
-    /// Who watches a task that nobody works on is woken through these.
-    bells: Mutex<HashMap<TaskId, Arc<Notify>>>,
-    tickets: AtomicU64,
+    pub(super) claims: Arc<Claims>,
     tracker: TaskTracker,
-}
-
-/// A task that is being worked on, or waits for its turn.
-#[derive(Clone)]
-struct Live {
-    ticket: u64,
-    owner: Owner,
-    cancellation: CancellationToken,
-    news: watch::Receiver<u64>,
-}
-
-impl Inner {
-    fn live(&self) -> std::sync::MutexGuard<'_, HashMap<TaskId, Live>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn bells(&self) -> std::sync::MutexGuard<'_, HashMap<TaskId, Arc<Notify>>> {
-        self.bells.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// News of the task while it is worked on.
-    pub(super) fn news(&self, id: &TaskId) -> Option<watch::Receiver<u64>> {
-        self.live().get(id).map(|live| live.news.clone())
-    }
-
-    pub(super) fn bell(&self, id: &TaskId) -> Arc<Notify> {
-        Arc::clone(self.bells().entry(id.clone()).or_default())
-    }
-
-    /// The last who holds a bell takes it down.
-    pub(super) fn forget_bell(&self, id: &TaskId, held: &Arc<Notify>) {
-        let mut bells = self.bells();
-        // One is held by the table and one by the caller.
-        if Arc::strong_count(held) <= 2 {
-            bells.remove(id);
-        }
-    }
-
-    fn ring(&self, id: &TaskId) {
-        if let Some(bell) = self.bells().get(id) {
-            bell.notify_waiters();
-        }
-    }
-
-    /// Forgets a task that is no longer worked on. Done before its last entry is announced, so that who sees the end
-    /// can go on at once.
-    pub(super) fn release(&self, id: &TaskId, ticket: u64) {
-        if let Entry::Occupied(live) = self.live().entry(id.clone())
-            && live.get().ticket == ticket
-        {
-            live.remove();
-        }
-    }
-}
-
-/// The right to work on a task, given back when dropped.
-struct Claim {
-    inner: Arc<Inner>,
-    id: TaskId,
-    ticket: u64,
-    cancellation: CancellationToken,
-    news: watch::Sender<u64>,
 }
 
 impl TaskRunner {
@@ -232,9 +107,7 @@ impl TaskRunner {
             limits,
             slots: Arc::new(Semaphore::new(limits.max_concurrent.max(1))),
             abandon: CancellationToken::new(),
-            live: Mutex::default(),
-            bells: Mutex::default(),
-            tickets: AtomicU64::new(0),
+            claims: Arc::default(),
             tracker: TaskTracker::new(),
         };
         Self { inner: Arc::new(inner) }
@@ -265,7 +138,7 @@ impl TaskRunner {
             .idempotency_key
             .as_ref()
             .map(|key| IdempotencyKey { key: key.clone(), request: digest(&new) });
-        let claim = self.claim(owner, &task.id).map_err(|taken| taken.refuse(&task.id))?;
+        let claim = self.claim(owner, &task.id)?;
         let first = StoredEntry { sequence: 1, at, entry: LogEntry::Created(task.clone()) };
         let stored = StoredTask::first(owner.clone(), task, new.options);
         let created = self.inner.store.create(&stored, &first, key.as_ref()).await;
@@ -301,7 +174,7 @@ impl TaskRunner {
         if mine.task.status.state.is_terminal() {
             return Err(ended(mine.task.status.state));
         }
-        let claim = self.claim(owner, id).map_err(|taken| taken.refuse(id))?;
+        let claim = self.claim(owner, id)?;
         let now = self.load(owner, id).await.map_err(StartError::Store)?.ok_or_else(not_found)?;
         let state = now.task.status.state;
         let message = Message { context_id: Some(now.task.context_id.clone()), ..new.message };
@@ -339,7 +212,7 @@ impl TaskRunner {
         until: Until,
     ) -> Result<Subscription, TaskError> {
         // Before the store is read: an execution that ends in between is then still followed to its last entry.
-        let news = self.inner.news(id);
+        let news = self.inner.claims.news(id);
         let stored = self.load_or_not_found(owner, id).await?;
         let sequence = after.unwrap_or(stored.sequence).min(stored.sequence);
         let position = Position { sequence, stored_until: stored.sequence };
@@ -364,7 +237,7 @@ impl TaskRunner {
                 }
                 _ => {}
             }
-            match self.claim_unbounded(owner, id) {
+            match self.inner.claims.claim_unbounded(owner, id) {
                 Ok(claim) => return self.cancel_idle(owner, &claim).await,
                 Err(_) => waited |= self.cancel_running(id).await,
             }
@@ -385,8 +258,7 @@ impl TaskRunner {
 
     /// Tells an execution to end and waits until it has. False where there is none any more.
     async fn cancel_running(&self, id: &TaskId) -> bool {
-        let live = self.inner.live().get(id).cloned();
-        let Some(mut live) = live else { return false };
+        let Some(mut live) = self.inner.claims.of(id) else { return false };
         live.cancellation.cancel();
         while live.news.changed().await.is_ok() {}
         true
@@ -396,8 +268,16 @@ impl TaskRunner {
     pub async fn recover(&self) -> Result<Recovered, TaskStoreError> {
         let mut recovered = Recovered::default();
         for id in self.inner.store.unfinished().await? {
-            let stored = self.inner.store.load(&id).await?;
-            let Ok(claim) = self.claim_unbounded(&stored.owner, &id) else { continue };
+            let stored = match self.inner.store.load(&id).await {
+                Ok(stored) => stored,
+                // One task that cannot be read keeps no other from being taken up.
+                Err(error) => {
+                    let error: &(dyn std::error::Error + 'static) = &error;
+                    tracing::error!(task.id = %id, error, "an unfinished task cannot be read; it stays as it is");
+                    continue;
+                }
+            };
+            let Ok(claim) = self.inner.claims.claim_unbounded(&stored.owner, &id) else { continue };
             let history = &stored.task.history;
             let of_client = history.iter().rev().find(|message| message.role == Role::User);
             let message = of_client.or_else(|| history.last()).cloned();
@@ -431,7 +311,7 @@ impl TaskRunner {
 
     /// How many tasks are worked on or wait for their turn.
     pub fn active(&self) -> usize {
-        self.inner.live().len()
+        self.inner.claims.active()
     }
 
     async fn load(&self, owner: &Owner, id: &TaskId) -> Result<Option<StoredTask>, TaskStoreError> {
@@ -458,31 +338,9 @@ impl TaskRunner {
         Ok(stored)
     }
 
-    fn claim(&self, owner: &Owner, id: &TaskId) -> Result<Claim, Taken> {
-        let limits = &self.inner.limits;
-        if self.active() >= limits.max_concurrent.saturating_add(limits.max_waiting) {
-            return Err(Taken::Full);
-        }
-        let of_owner = self.inner.live().values().filter(|live| live.owner == *owner).count();
-        if of_owner >= limits.max_per_owner {
-            return Err(Taken::FullOfOwner(of_owner));
-        }
-        self.claim_unbounded(owner, id)
-    }
-
-    fn claim_unbounded(&self, owner: &Owner, id: &TaskId) -> Result<Claim, Taken> {
-        let (news, receiver) = watch::channel(0);
-        let cancellation = CancellationToken::new();
-        let ticket = self.inner.tickets.fetch_add(1, Ordering::Relaxed);
-        match self.inner.live().entry(id.clone()) {
-            Entry::Occupied(_) => return Err(Taken::Busy),
-            Entry::Vacant(free) => {
-                let cancellation = cancellation.clone();
-                free.insert(Live { ticket, owner: owner.clone(), cancellation, news: receiver });
-            }
-        }
-        self.inner.ring(id);
-        Ok(Claim { inner: Arc::clone(&self.inner), id: id.clone(), ticket, cancellation, news })
+    fn claim(&self, owner: &Owner, id: &TaskId) -> Result<Claim, StartError> {
+        let claim = self.inner.claims.claim(owner, id, &self.inner.limits);
+        claim.map_err(|taken| taken.refuse(id))
     }
 
     /// Executes on a task of its own, which no request owns.
@@ -531,26 +389,6 @@ struct Position {
     stored_until: u64,
 }
 
-/// Why the right to work on a task is not given.
-enum Taken {
-    /// Someone has it.
-    Busy,
-    /// Too many are given already.
-    Full,
-    /// So many are given to this owner already.
-    FullOfOwner(usize),
-}
-
-impl Taken {
-    fn refuse(self, id: &TaskId) -> StartError {
-        match self {
-            Self::Busy => StartError::Busy(id.clone()),
-            Self::Full => StartError::Overloaded,
-            Self::FullOfOwner(tasks) => StartError::TooManyOfOwner(tasks),
-        }
-    }
-}
-
 /// A task of ours panicked, or the runtime ends.
 fn broken(error: tokio::task::JoinError) -> TaskStoreError {
     TaskStoreError::Unavailable(Box::new(error))
@@ -559,12 +397,6 @@ fn broken(error: tokio::task::JoinError) -> TaskStoreError {
 enum AppendError {
     Illegal(state::IllegalEvent),
     Store(TaskStoreError),
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        self.inner.release(&self.id, self.ticket);
-    }
 }
 
 /// A new task with its first message.

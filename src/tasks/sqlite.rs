@@ -4,6 +4,7 @@
 //! `synchronous = NORMAL`: a killed process loses nothing that was acknowledged; a power cut may lose the last commits,
 //! never the consistency of the file. A lock file keeps a second process from working on the same tasks.
 
+mod list;
 mod look;
 mod push;
 
@@ -15,7 +16,7 @@ use async_trait::async_trait;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Connection, QueryBuilder, Row, Sqlite, SqliteConnection};
+use sqlx::{Connection, Row, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::a2a::types::{Task, TaskId, TaskState, Timestamp};
@@ -239,29 +240,12 @@ impl TaskStore for SqliteTaskStore {
         position: Option<&ListPosition>,
         limit: u32,
     ) -> Result<TaskPage, TaskStoreError> {
-        let mut count = QueryBuilder::new("SELECT COUNT(*) FROM tasks");
-        push_filter(&mut count, owner, filter)?;
-        let total: i64 = count.build_query_scalar().fetch_one(&self.readers).await.map_err(unavailable)?;
-        let mut query =
-            QueryBuilder::new("SELECT id, updated_at, snapshot, snapshot_sequence, last_sequence FROM tasks");
-        push_filter(&mut query, owner, filter)?;
-        if let Some(position) = position {
-            query.push(" AND (updated_at, id) < (").push_bind(position.at.to_string());
-            query.push(", ").push_bind(position.id.0.clone()).push(")");
-        }
-        // One more than is wanted tells whether there is a next page.
-        query.push(" ORDER BY updated_at DESC, id DESC LIMIT ").push_bind(i64::from(limit) + 1);
-        let rows = query.build().fetch_all(&self.readers).await.map_err(unavailable)?;
-        let wanted = &rows[..rows.len().min(limit as usize)];
-        let mut tasks = Vec::with_capacity(wanted.len());
-        for row in wanted {
+        let page = list::page(&self.readers, owner, filter, position, limit).await?;
+        let mut tasks = Vec::with_capacity(page.rows.len());
+        for row in &page.rows {
             tasks.push(self.replayed(&TaskId(row.get("id")), row).await?.0);
         }
-        let next = match wanted.last() {
-            Some(last) if rows.len() > wanted.len() => Some(position_of(last)?),
-            Some(_) | None => None,
-        };
-        Ok(TaskPage { tasks, total: unsigned(total), next })
+        Ok(TaskPage { tasks, total: page.total, next: page.next })
     }
 
     async fn entries(&self, id: &TaskId, after: u64, limit: u32) -> Result<Vec<StoredEntry>, TaskStoreError> {
@@ -364,29 +348,6 @@ impl SqliteTaskStore {
         }
         Ok((task, sequence))
     }
-}
-
-fn push_filter(
-    query: &mut QueryBuilder<Sqlite>,
-    owner: &Owner,
-    filter: &TaskFilter,
-) -> Result<(), TaskStoreError> {
-    query.push(" WHERE owner = ").push_bind(owner.0.clone());
-    if let Some(context_id) = &filter.context_id {
-        query.push(" AND context_id = ").push_bind(context_id.0.clone());
-    }
-    if let Some(state) = filter.state {
-        query.push(" AND state = ").push_bind(state_name(state)?);
-    }
-    if let Some(since) = filter.since {
-        query.push(" AND updated_at >= ").push_bind(since.to_string());
-    }
-    Ok(())
-}
-
-fn position_of(row: &SqliteRow) -> Result<ListPosition, TaskStoreError> {
-    let at: jiff::Timestamp = row.get::<String, _>("updated_at").parse().map_err(unavailable)?;
-    Ok(ListPosition { at: at.into(), id: TaskId(row.get("id")) })
 }
 
 fn unsigned(number: i64) -> u64 {

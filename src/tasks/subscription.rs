@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::stream::{BoxStream, StreamExt};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::a2a::types::{Task, TaskId, TaskState};
 
@@ -62,7 +62,7 @@ impl Followed {
     /// The entries after `position`, each once and in order.
     pub(super) fn entries(mut self) -> BoxStream<'static, Result<StoredEntry, TaskStoreError>> {
         async_stream::try_stream! {
-            let bell = Bell::of(&self.inner, &self.id);
+            let bell = self.inner.claims.bell(&self.id);
             loop {
                 let rung = bell.notify.notified();
                 tokio::pin!(rung);
@@ -87,10 +87,10 @@ impl Followed {
                     if self.until == Until::Settled || self.is_over().await? {
                         return;
                     }
-                    self.news = self.inner.news(&self.id);
+                    self.news = self.inner.claims.news(&self.id);
                     if self.news.is_none() {
                         rung.await;
-                        self.news = self.inner.news(&self.id);
+                        self.news = self.inner.claims.news(&self.id);
                     }
                 }
             }
@@ -120,25 +120,6 @@ impl Followed {
     async fn is_over(&self) -> Result<bool, TaskStoreError> {
         let now = self.inner.store.load(&self.id).await?;
         Ok(now.task.status.state.is_terminal() && now.sequence <= self.position)
-    }
-}
-
-/// Rings when someone begins to work on a task that nobody works on.
-struct Bell {
-    notify: Arc<Notify>,
-    inner: Arc<Inner>,
-    id: TaskId,
-}
-
-impl Bell {
-    fn of(inner: &Arc<Inner>, id: &TaskId) -> Self {
-        Self { notify: inner.bell(id), inner: Arc::clone(inner), id: id.clone() }
-    }
-}
-
-impl Drop for Bell {
-    fn drop(&mut self) {
-        self.inner.forget_bell(&self.id, &self.notify);
     }
 }
 

@@ -51,12 +51,12 @@ async fn agent_with(executor: Arc<dyn AgentExecutor>, push: PushSettings) -> Tes
 }
 
 pub async fn scripted() -> TestAgent {
-    agent_with(Arc::new(Scripted::default()), local()).await
+    agent_with(Arc::new(Scripted), local()).await
 }
 
 /// An agent that reaches nothing that is not reachable from everywhere.
 async fn strict() -> TestAgent {
-    agent_with(Arc::new(Scripted::default()), PushSettings { allow: Vec::new(), ..local() }).await
+    agent_with(Arc::new(Scripted), PushSettings { allow: Vec::new(), ..local() }).await
 }
 
 async fn resumed(folder: TempDir, executor: Arc<dyn AgentExecutor>) -> TestAgent {
@@ -66,7 +66,7 @@ async fn resumed(folder: TempDir, executor: Arc<dyn AgentExecutor>) -> TestAgent
 /// An agent that knows these callers, each with a token of the same name.
 async fn known_to(callers: &[&str]) -> TestAgent {
     let tokens: Vec<_> = callers.iter().map(|name| ((*name).to_owned(), Principal::named(*name))).collect();
-    TestAgent::received(Arc::new(Scripted::default()), |reception, url| {
+    TestAgent::received(Arc::new(Scripted), |reception, url| {
         pushing(local())(reception, url);
         reception.authenticator = Authenticator::tokens(tokens);
     })

@@ -73,9 +73,13 @@ export async function webhook() {
     else received.push(notification);
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  server.unref();
   return {
     url: `http://127.0.0.1:${server.address().port}/hook`,
-    next: () => (received.length ? received.shift() : new Promise((resolve) => waiting.push(resolve))),
+    next: () => received.shift() ?? within(20_000, new Promise((resolve) => waiting.push(resolve))),
   };
+}
+
+function within(milliseconds, promise) {
+  const late = new Promise((_, reject) => setTimeout(() => reject(new Error("no notification")), milliseconds));
+  return Promise.race([promise, late]);
 }

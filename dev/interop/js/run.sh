@@ -1,14 +1,8 @@
 #!/usr/bin/env bash
 # The JavaScript A2A clients, 1.3.0 and 0.3.14: run.sh DRYDOCK_URL OPEN_URL GUARDED_URL TOKEN
-# They run where their packages are installed, in a folder of their own.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 there=${XDG_CACHE_HOME:-$HOME/.cache}/drydock/node/interop
-mkdir -p "$there"
-if ! cmp -s "$here/package-lock.json" "$there/package-lock.json" || [ ! -d "$there/node_modules" ]; then
-  cp "$here/package.json" "$here/package-lock.json" "$here/.npmrc" "$there"
-  (cd "$there" && npm ci --silent)
-fi
-cp "$here"/*.mjs "$there"
+"$here/install.sh"
 node "$there/v1.mjs" "$@"
 node "$there/v03.mjs" "$@"

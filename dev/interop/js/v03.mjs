@@ -121,7 +121,7 @@ async function everyMethod(url, token) {
   const { card, client } = await clientOf(url, token);
   await tasks(client);
   await streams(client);
-  if (card.capabilities.pushNotifications) await push(client);
+  await push(client);
   const extended = await client.getAgentCard();
   checks.equal("gets the extended card where there is one", extended.skills.length - card.skills.length, token ? 1 : 0);
 }

@@ -178,8 +178,7 @@ async def every_method(url: str, binding: str, token: str | None) -> None:
         card, streaming, unary = await clients(http, url, binding)
         await tasks(streaming, unary)
         await streams(streaming, unary)
-        if card.capabilities.push_notifications:
-            await push(unary)
+        await push(unary)
         extended = await unary.get_extended_agent_card(GetExtendedAgentCardRequest())
         more = len(extended.skills) - len(card.skills)
         checks.that("gets the extended card where there is one", more == (1 if token else 0), extended)

@@ -13,7 +13,7 @@ fn outcome(text: &str) -> ToolOutcome {
 fn begin(budget: Budget) -> (Investigation, Vec<Effect>) {
     let spec = ToolSpec { name: "get_pod_logs", description: "", input_schema: json!({}) };
     let user = Turn::User { text: "why?".to_owned(), data: Vec::new() };
-    Investigation::begin(vec![user], vec![spec], budget)
+    Investigation::begin(vec![user], vec![spec], budget, OutputModes::of(&[]))
 }
 
 fn says(investigation: &mut Investigation, deltas: Vec<ModelDelta>) -> Vec<Effect> {

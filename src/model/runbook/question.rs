@@ -90,7 +90,7 @@ const KINDS: &[(&str, &str)] = &[
 const NAMESPACE_WORDS: &[&str] = &["namespace", "ns", "네임스페이스"];
 
 /// Words that are never names, whatever the cluster holds.
-const COMMON: &str = "a about after again all an and any anything application app apps are at available bad be because been \
+const COMMON: &str = "a about after again all an analyse analyze and any anything application app apps are at available bad be because been \
 before being broken but by can cannot check cluster clusters come connect container containers could crash \
 crashed crashes crashing crashloopbackoff describe did diagnose do does doing down eks error errors every everything \
 exist explain fail failed failing fails failure failures find fine fix for from get gets give going got had has have \
@@ -257,6 +257,7 @@ mod tests {
     #[case("Is anything wrong?")]
     #[case("Why is the site slow today?")]
     #[case("list all pods")]
+    #[case("Analyze node health and capacity")]
     #[case("")]
     fn ordinary_words_are_not_names(#[case] text: &str) {
         assert_eq!(parse(text).mentions, []);

@@ -74,7 +74,12 @@ impl Target {
         let mut objects = BTreeSet::new();
         let mut unknown = Vec::new();
         for mention in &question.mentions {
-            let found = objects_named(mention, &question.namespaces, known);
+            let mut found = objects_named(mention, &question.namespaces, known);
+            if found.is_empty() && mention.kind == Some("pod") {
+                // The orders pod is one of the workload orders; its own name nobody remembers.
+                let workload = Mention { kind: None, ..mention.clone() };
+                found = objects_named(&workload, &question.namespaces, known);
+            }
             if !found.is_empty() {
                 objects.extend(found);
             } else if is_namespace(mention, known) {

@@ -111,6 +111,8 @@ fn a_general_question_takes_one_diagnosis_of_everything() {
 #[case::a_name_with_a_hyphen("Why does ledger-sync not start?", "ledger-sync", "bank")]
 #[case::a_name_with_its_kind("explain deploy/cart", "cart", "shop")]
 #[case::korean("catalog가 왜 안 되나요?", "catalog", "shop")]
+#[case::a_pod_of_it("Why does the catalog pod restart?", "catalog", "shop")]
+#[case::a_pod_of_it_in_korean("catalog 파드가 왜 재시작되나요?", "catalog", "shop")]
 fn a_question_about_an_object_ends_with_a_diagnosis_of_it(
     #[case] text: &str,
     #[case] name: &str,

@@ -14,6 +14,9 @@ use crate::support::process::{run, text};
 #[case::two_clusters(&["diagnose", "--bundle", "x", "--context", "y"])]
 #[case::all_and_one(&["diagnose", "-A", "-n", "shop"])]
 #[case::port_out_of_range(&["serve", "--port", "70000"])]
+#[case::no_trusted_key(&["card", "verify", "card.json"])]
+#[case::no_url(&["card", "show", "--url", "drydock.example.com"])]
+#[case::no_public_url(&["serve", "--public-url", "javascript:alert(1)"])]
 #[case::a_rule_that_is_none(&["serve", "--push-allow", "https://hooks.internal/"])]
 #[case::no_task(&["tasks", "show"])]
 #[case::unknown_log_filter(&["card", "show", "--log", "drydock=loud"])]
@@ -31,6 +34,7 @@ fn wrong_usage_ends_with_64_and_says_so_on_stderr(#[case] arguments: &[&str]) {
 #[case(&["diagnose", "--help"])]
 #[case(&["ask", "--help"])]
 #[case(&["card", "show", "--help"])]
+#[case(&["card", "verify", "--help"])]
 #[case(&["tasks", "list", "--help"])]
 #[case(&["tasks", "show", "--help"])]
 fn help_gives_examples(#[case] arguments: &[&str]) {
@@ -70,6 +74,8 @@ fn the_card_is_shown_in_the_form_of_each_dialect() {
         serde_json::from_slice(&output.stdout).unwrap()
     };
     assert_eq!(card(&[])["supportedInterfaces"][0]["url"], "https://x.example/");
+    let merged = card(&["--merged"]);
+    assert!(merged.get("url").is_some() && merged.get("supportedInterfaces").is_some());
     let old = card(&["--v03"]);
     assert_eq!((&old["url"], &old["protocolVersion"]), (&"https://x.example/".into(), &"0.3.0".into()));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use drydock::auth::{Authenticator, IssuerSettings, Principal, Scopes};
+use drydock::auth::{Authenticator, IssuerSettings, Principal};
 use http::HeaderMap;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -124,20 +124,6 @@ async fn a_key_set_can_be_named_where_there_is_no_discovery() {
     let authenticator = Authenticator::jwt([settings]).unwrap();
     check(&authenticator, &identity.mint(&identity.machine("machine-client", ""))).await.unwrap();
     assert_eq!(identity.seen().discovery(), 0);
-}
-
-#[tokio::test]
-async fn who_has_the_write_scope_may_ask_for_changes() {
-    let identity = Identity::start().await;
-    let scopes =
-        Scopes { required: vec!["drydock/read".to_owned()], write: Some("drydock/write".to_owned()) };
-    let authenticator = trusting(&identity).with_scopes(scopes);
-    let reader = identity.mint(&identity.machine("machine-client", "drydock/read"));
-    let writer = identity.mint(&identity.machine("machine-client", "drydock/read drydock/write"));
-    assert!(!authenticator.may_write(&check(&authenticator, &reader).await.unwrap()));
-    let writer = check(&authenticator, &writer).await.unwrap();
-    assert!(authenticator.may_write(&writer));
-    assert!(!trusting(&identity).may_write(&writer), "nobody may where no scope is named");
 }
 
 #[tokio::test]

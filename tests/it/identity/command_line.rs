@@ -54,6 +54,18 @@ async fn a_machine_with_a_secret_gets_its_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_token_url_the_agents_card_is_asked_and_not_obeyed() {
+    let (identity, _folder, server) = served().await;
+    let mut command = ask(&server.url, &["--client-id", "machine-client"]);
+    command.env("DRYDOCK_CLIENT_SECRET", "machine-secret");
+    let Output { status, stderr, .. } = output(command).await;
+    let error = text(&stderr);
+    assert_eq!(status.code(), Some(2));
+    assert!(error.contains(&format!("--token-url {}", identity.token_url())), "{error}");
+    assert_eq!(identity.seen().tokens(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_may_not_is_told_so() {
     let (identity, _folder, server) = served().await;
     let mut other = ask(&server.url, &["--client-id", "other-client", "--token-url", &identity.token_url()]);

@@ -207,6 +207,18 @@ async fn a_token_without_all_scopes_is_not_enough(#[case] scopes: &str) {
     assert_eq!((error.status().as_u16(), &error), (403, &AuthError::InsufficientScope { required }));
 }
 
+#[tokio::test]
+async fn behind_a_platform_a_scope_comes_with_a_forwarded_token_only() {
+    let identity = Identity::start().await;
+    let scopes = Scopes { required: vec!["drydock/read".to_owned()], write: None };
+    let authenticator = Authenticator::platform().with_scopes(scopes);
+    let token = identity.mint(&identity.machine("machine-client", "drydock/read"));
+    assert!(check(&authenticator, &token).await.is_ok());
+    let refused = authenticator.authenticate(&HeaderMap::new()).await;
+    assert!(matches!(refused, Err(AuthError::InsufficientScope { .. })));
+    assert_eq!(identity.seen().discovery(), 0, "the platform has checked it");
+}
+
 #[rstest]
 #[case::words("hello")]
 #[case::two_parts("e30.e30")]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use drydock::a2a::types::{Message, Role, StreamResponse, TaskState};
 use drydock::a2a::{A2aClient, ClientError};
+use drydock::agent_card::{Issuer, Security};
 use drydock::auth::{Scopes, TokenSource};
 use reqwest::Method;
 use rstest::rstest;
@@ -14,7 +15,7 @@ use super::outbound::source;
 use super::{pass, trusting};
 use crate::support::identity::{Identity, SigningKey};
 use crate::support::script::Scripted;
-use crate::support::{TestAgent, json_of, v1_message, v03_message};
+use crate::support::{TestAgent, card_at, json_of, v1_message, v03_message};
 
 /// An agent that asks for the scope drydock/read.
 async fn agent_of(identity: &Identity) -> TestAgent {
@@ -116,7 +117,53 @@ async fn the_card_is_for_everyone() {
     for path in [".well-known/agent-card.json", ".well-known/agent.json", "health"] {
         assert_eq!(agent.request(Method::GET, path).send().await.unwrap().status(), 200, "{path}");
     }
-    assert_eq!(identity.seen().discovery(), 0);
+    assert_eq!(identity.seen().keys(), 0, "no key is needed for that");
+}
+
+/// The card of an agent that says who may call: its issuer, not yet where the tokens come from.
+async fn agent_with_a_card(identity: &Identity) -> TestAgent {
+    let issuer = Issuer { issuer: identity.issuer().to_owned(), ..Issuer::default() };
+    let security = Security { issuers: vec![issuer], ..Security::default() };
+    let authenticator = trusting(identity);
+    TestAgent::received(Arc::new(Scripted), |reception, url| {
+        reception.card = card_at(url, |publication| publication.security = Some(security));
+        reception.authenticator = authenticator;
+    })
+    .await
+}
+
+async fn schemes_of(agent: &TestAgent) -> Value {
+    let request = agent.request(Method::GET, ".well-known/agent-card.json").header("A2A-Version", "1.0");
+    json_of(request).await["securitySchemes"].clone()
+}
+
+#[tokio::test]
+async fn the_card_says_where_tokens_come_from() {
+    let identity = Identity::start().await;
+    let agent = agent_with_a_card(&identity).await;
+    assert_eq!(
+        (identity.seen().discovery(), identity.seen().keys()),
+        (0, 0),
+        "nothing is fetched at the start"
+    );
+    let schemes = schemes_of(&agent).await;
+    let flow = &schemes["oauth2"]["oauth2SecurityScheme"]["flows"]["clientCredentials"];
+    assert_eq!(flow["tokenUrl"], identity.token_url(), "{schemes}");
+    let discovery = format!("{}/.well-known/openid-configuration", identity.issuer());
+    assert_eq!(schemes["oidc"]["openIdConnectSecurityScheme"]["openIdConnectUrl"], discovery);
+    schemes_of(&agent).await;
+    assert_eq!(identity.seen().discovery(), 1);
+}
+
+#[tokio::test]
+async fn the_card_is_there_also_where_the_issuer_is_not() {
+    let identity = Identity::start().await;
+    identity.behave(|behaviour| behaviour.fails_with = Some(503));
+    let agent = agent_with_a_card(&identity).await;
+    let schemes = schemes_of(&agent).await;
+    assert!(schemes["oauth2"].is_null() && schemes["oidc"].is_object(), "{schemes}");
+    identity.behave(|behaviour| behaviour.fails_with = None);
+    assert!(schemes_of(&agent).await["oauth2"].is_object(), "it says so as soon as it knows");
 }
 
 #[tokio::test]

@@ -150,7 +150,7 @@ async fn a_receiver_that_does_not_answer_holds_up_neither_the_task_nor_other_rec
 async fn a_receiver_that_takes_too_long_is_asked_again() {
     let receiver = Receiver::answering([Reply::Hang]).await;
     let settings = PushSettings { timeout: Duration::from_millis(200), ..local() };
-    let agent = agent_with(Arc::new(crate::support::script::Scripted::default()), settings).await;
+    let agent = agent_with(Arc::new(crate::support::script::Scripted), settings).await;
     agent.v1("SendMessage", message_to("hello", json!({ "url": receiver.url() }))).await;
     assert_eq!(receiver.next().await.answered, None);
     assert_eq!(sequences(&receiver.take_to_the_end().await), [1, 2, 3, 4, 5, 6]);

@@ -34,7 +34,7 @@ async fn a_restart_delivers_what_was_left() {
     assert_eq!(receiver.next().await.sequence(), 3);
     strings.status(TaskState::Completed);
     let folder = agent.stop().await;
-    let agent = resumed(folder, Arc::new(Scripted::default())).await;
+    let agent = resumed(folder, Arc::new(Scripted)).await;
     let seen = receiver.take_to_the_end().await;
     assert_eq!(taken(&seen), [3, 4]);
     assert_eq!(seen[0].header("drydock-notification-id"), Some(format!("{task}/3").as_str()));
@@ -51,7 +51,7 @@ async fn what_was_given_up_stays_given_up_and_what_is_done_stays_done() {
     let done = begin(&agent, "hello", Some(json!({ "url": receiver.url() }))).await;
     receiver.take(6).await;
     assert_eq!(ended(&agent, &done).await.progress.state, PushState::Done);
-    let agent = resumed(agent.stop().await, Arc::new(Scripted::default())).await;
+    let agent = resumed(agent.stop().await, Arc::new(Scripted)).await;
     let later = agent.v1("SendMessage", message_to("hello", json!({ "url": receiver.url() }))).await;
     let seen = receiver.take(6).await;
     assert!(

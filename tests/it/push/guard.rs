@@ -40,7 +40,7 @@ async fn a_name_that_leads_to_a_forbidden_address_is_not_connected_to(#[case] ad
     let receiver = Receiver::start().await;
     let (lookup, asked) = answers(&[address.parse().unwrap()]);
     let settings = PushSettings { allow: Vec::new(), lookup: Some(lookup), ..local() };
-    let agent = agent_with(Arc::new(Scripted::default()), settings).await;
+    let agent = agent_with(Arc::new(Scripted), settings).await;
     let url = format!("https://hooks.example:{}/", receiver.address.port());
     let task = begin(&agent, "hello", Some(json!({ "url": url }))).await;
     let dead = ended(&agent, &task).await.progress;
@@ -57,7 +57,7 @@ async fn a_name_that_led_elsewhere_before_is_looked_up_again_where_the_connectio
     let (lookup, _) = answers(&[allowed, allowed, forbidden]);
     let rule = allowed.to_string();
     let settings = PushSettings { allow: allow(&[&rule]), lookup: Some(lookup), ..local() };
-    let agent = agent_with(Arc::new(Scripted::default()), settings).await;
+    let agent = agent_with(Arc::new(Scripted), settings).await;
     let url = format!("http://hooks.example:{}/", receiver.address.port());
     let task = begin(&agent, "hello", Some(json!({ "url": url }))).await;
     let dead = ended(&agent, &task).await.progress;
@@ -71,7 +71,7 @@ async fn a_name_that_the_operator_vouches_for_may_be_private_but_no_metadata_ser
     let receiver = Receiver::answering([Reply::Close]).await;
     let (lookup, _) = answers(&[receiver.address.ip(), "169.254.169.254".parse().unwrap()]);
     let settings = PushSettings { allow: allow(&["*.internal"]), lookup: Some(lookup), ..local() };
-    let agent = agent_with(Arc::new(Scripted::default()), settings).await;
+    let agent = agent_with(Arc::new(Scripted), settings).await;
     let url = format!("http://hooks.internal:{}/", receiver.address.port());
     let task = begin(&agent, "hello", Some(json!({ "url": url }))).await;
     let dead = ended(&agent, &task).await.progress;
@@ -101,8 +101,7 @@ async fn what_is_no_longer_allowed_after_a_restart_is_not_sent() {
     let connections = receiver.connections();
     let strict = PushSettings { allow: Vec::new(), ..local() };
     let agent =
-        crate::support::TestAgent::in_folder(folder, Arc::new(Scripted::default()), super::pushing(strict))
-            .await;
+        crate::support::TestAgent::in_folder(folder, Arc::new(Scripted), super::pushing(strict)).await;
     assert_eq!(ended(&agent, &task).await.progress.state, PushState::Dead);
     assert_eq!(receiver.connections(), connections);
 }

@@ -64,7 +64,7 @@ async fn the_agents_key_signs_a_token_for_this_receiver_and_body() {
         Some(format!("e30.{claims}.c2ln"))
     };
     let signer = Some(JwtSigner::new("https://agent.example/", sign));
-    let agent = agent_with(Arc::new(Scripted::default()), PushSettings { signer, ..local() }).await;
+    let agent = agent_with(Arc::new(Scripted), PushSettings { signer, ..local() }).await;
     let receiver = Receiver::answering([Reply::Status(503)]).await;
     let config = json!({ "url": receiver.url(), "authentication": { "scheme": "JWT" } });
     begin(&agent, "hello", Some(config)).await;

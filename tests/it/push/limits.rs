@@ -12,7 +12,7 @@ use crate::support::{Receiver, TestAgent};
 
 async fn limited(per_task: u32, per_owner: u32) -> TestAgent {
     let limits = PushLimits { per_task, per_owner };
-    agent_with(Arc::new(Scripted::default()), PushSettings { limits, ..local() }).await
+    agent_with(Arc::new(Scripted), PushSettings { limits, ..local() }).await
 }
 
 async fn create(agent: &TestAgent, task: &str, id: &str, url: &str) -> Value {

@@ -53,8 +53,6 @@ pub struct Behaviour {
     pub token_life: Option<u64>,
     /// What discovery says instead of the issuer.
     pub calls_itself: Option<String>,
-    /// Members that discovery gets besides or instead of the usual ones.
-    pub metadata: Value,
     /// What the key set is instead of the keys.
     pub key_set: Option<Value>,
 }
@@ -288,7 +286,7 @@ async fn get_metadata(State(identity): State<Identity>) -> Response {
         return failure;
     }
     let behaviour = identity.behaviour();
-    let mut metadata = json!({
+    let metadata = json!({
         "issuer": behaviour.calls_itself.as_deref().unwrap_or(&identity.issuer),
         "jwks_uri": identity.jwks_url(),
         "authorization_endpoint": format!("{}/oauth2/authorize", identity.issuer),
@@ -298,9 +296,6 @@ async fn get_metadata(State(identity): State<Identity>) -> Response {
         "response_types_supported": ["code"],
         "subject_types_supported": ["public"],
     });
-    if let (Some(metadata), Some(more)) = (metadata.as_object_mut(), behaviour.metadata.as_object()) {
-        metadata.extend(more.clone());
-    }
     Json(metadata).into_response()
 }
 

@@ -4,6 +4,7 @@ mod agent;
 mod cluster;
 mod gate;
 pub mod identity;
+pub mod keys;
 pub mod kits;
 pub mod process;
 mod proxy;

@@ -22,9 +22,13 @@ pub struct Scripted;
 
 /// One line of a script.
 pub enum Step {
-    Emit(TaskEvent),
+    Emit(Box<TaskEvent>),
     Pause(Duration),
     UntilCanceled,
+}
+
+fn emit(event: TaskEvent) -> Step {
+    Step::Emit(Box::new(event))
 }
 
 impl AgentExecutor for Scripted {
@@ -64,7 +68,7 @@ pub fn play(script: Vec<Step>, request: ExecutionRequest) -> BoxStream<'static, 
         let cancellation = cancellation.clone();
         async move {
             match step {
-                Step::Emit(event) => Some(event),
+                Step::Emit(event) => Some(*event),
                 Step::Pause(pause) => {
                     let _ = tokio::time::timeout(pause, cancellation.cancelled()).await;
                     None
@@ -117,11 +121,11 @@ pub fn numbered(count: u64) -> Vec<String> {
 }
 
 pub fn working() -> Step {
-    Step::Emit(status(TaskState::Working, None))
+    emit(status(TaskState::Working, None))
 }
 
 pub fn says(state: TaskState, text: &str) -> Step {
-    Step::Emit(status(state, Some(text)))
+    emit(status(state, Some(text)))
 }
 
 pub fn asks(question: &str) -> Vec<Step> {
@@ -129,14 +133,14 @@ pub fn asks(question: &str) -> Vec<Step> {
 }
 
 pub fn emitted(events: Vec<TaskEvent>) -> Vec<Step> {
-    events.into_iter().map(Step::Emit).collect()
+    events.into_iter().map(emit).collect()
 }
 
 pub fn paced(events: Vec<TaskEvent>, pause: Duration) -> Vec<Step> {
-    events.into_iter().flat_map(|event| [Step::Pause(pause), Step::Emit(event)]).collect()
+    events.into_iter().flat_map(|event| [Step::Pause(pause), emit(event)]).collect()
 }
 
 pub fn completes(middle: Vec<Step>) -> Vec<Step> {
-    let end = Step::Emit(status(TaskState::Completed, None));
+    let end = emit(status(TaskState::Completed, None));
     std::iter::once(working()).chain(middle).chain(std::iter::once(end)).collect()
 }

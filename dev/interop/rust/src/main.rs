@@ -7,11 +7,11 @@ mod webhook;
 use std::sync::Arc;
 
 use a2a::{
-    A2AError, AgentCard, Artifact, AuthenticationInfo, CancelTaskRequest, DeleteTaskPushNotificationConfigRequest,
-    GetExtendedAgentCardRequest, GetTaskPushNotificationConfigRequest, GetTaskRequest,
-    ListTaskPushNotificationConfigsRequest, ListTasksRequest, Message, Part, PartContent, Role,
-    SendMessageConfiguration, SendMessageRequest, SendMessageResponse, StreamResponse, SubscribeToTaskRequest, Task,
-    TaskPushNotificationConfig, TaskState,
+    A2AError, AgentCard, Artifact, AuthenticationInfo, CancelTaskRequest,
+    DeleteTaskPushNotificationConfigRequest, GetExtendedAgentCardRequest,
+    GetTaskPushNotificationConfigRequest, GetTaskRequest, ListTaskPushNotificationConfigsRequest,
+    ListTasksRequest, Message, Part, PartContent, Role, SendMessageConfiguration, SendMessageRequest,
+    SendMessageResponse, StreamResponse, SubscribeToTaskRequest, Task, TaskPushNotificationConfig, TaskState,
 };
 use a2a_client::agent_card::AgentCardResolver;
 use a2a_client::auth::AuthInterceptor;
@@ -81,7 +81,11 @@ async fn client_of(url: &str, binding: &str, token: Option<&str>) -> (AgentCard,
 
 async fn diagnosis(checks: &mut Checks, url: &str) -> Result<(), A2AError> {
     let (card, client) = client_of(url, "JSONRPC", None).await;
-    checks.equal("resolves the card", (card.name.as_str(), card.skills[0].id.as_str()), ("K8s_Diagnostics_Agent", "eks_diagnostics"));
+    checks.equal(
+        "resolves the card",
+        (card.name.as_str(), card.skills[0].id.as_str()),
+        ("K8s_Diagnostics_Agent", "eks_diagnostics"),
+    );
     let task = send(&client, request(QUESTION)).await?;
     checks.equal("sends and waits for the result", task.status.state.clone(), TaskState::Completed);
     let report = artifacts_of(&task).iter().find(|artifact| artifact.name.as_deref() == Some("report"));
@@ -90,7 +94,8 @@ async fn diagnosis(checks: &mut Checks, url: &str) -> Result<(), A2AError> {
         _ => None,
     });
     checks.equal("reads the report", schema.as_deref(), Some("drydock.report/v1"));
-    let events: Vec<StreamResponse> = client.send_streaming_message(&request(QUESTION)).await?.try_collect().await?;
+    let events: Vec<StreamResponse> =
+        client.send_streaming_message(&request(QUESTION)).await?.try_collect().await?;
     let StreamResponse::Task(first) = &events[0] else { panic!("no task first: {:?}", events[0]) };
     let got = client.get_task(&get(&first.id, None)).await?;
     let stored: String = artifacts_of(&got).iter().map(text_of).collect();
@@ -104,10 +109,18 @@ async fn tasks(checks: &mut Checks, client: &Client) -> Result<(), A2AError> {
     let task = send(client, hold).await?;
     checks.equal("does not wait if it does not want to", task.status.state, TaskState::Submitted);
     let cancel = CancelTaskRequest { id: task.id.clone(), metadata: None, tenant: None };
-    checks.equal("cancels a running task", client.cancel_task(&cancel).await?.status.state, TaskState::Canceled);
+    checks.equal(
+        "cancels a running task",
+        client.cancel_task(&cancel).await?.status.state,
+        TaskState::Canceled,
+    );
     let got = client.get_task(&get(&task.id, None)).await?;
     checks.equal("gets it canceled", got.status.state, TaskState::Canceled);
-    checks.refused("cannot cancel it twice", client.cancel_task(&cancel).await, a2a::error_code::TASK_NOT_CANCELABLE);
+    checks.refused(
+        "cannot cancel it twice",
+        client.cancel_task(&cancel).await,
+        a2a::error_code::TASK_NOT_CANCELABLE,
+    );
     let mut more = request("on");
     more.message.task_id = Some(task.id.clone());
     checks.refused("cannot continue it", send(client, more).await, a2a::error_code::UNSUPPORTED_OPERATION);
@@ -125,7 +138,11 @@ async fn tasks(checks: &mut Checks, client: &Client) -> Result<(), A2AError> {
     }
     checks.equal("gets as much history as it wants", lengths, vec![0, 1, 3]);
     lists(checks, client, &asked.context_id).await?;
-    checks.refused("is told of an unknown task", client.get_task(&get("nobody", None)).await, a2a::error_code::TASK_NOT_FOUND);
+    checks.refused(
+        "is told of an unknown task",
+        client.get_task(&get("nobody", None)).await,
+        a2a::error_code::TASK_NOT_FOUND,
+    );
     Ok(())
 }
 
@@ -190,37 +207,65 @@ async fn push(checks: &mut Checks, client: &Client) -> Result<(), A2AError> {
         tenant: None,
     };
     let mut ask = request("ask");
-    ask.configuration =
-        Some(SendMessageConfiguration { task_push_notification_config: Some(config.clone()), ..configuration() });
+    ask.configuration = Some(SendMessageConfiguration {
+        task_push_notification_config: Some(config.clone()),
+        ..configuration()
+    });
     let task = send(client, ask).await?;
     let (headers, body) = hook.next().await;
-    checks.that("push: is told in the form of a stream", body.get("task").is_some() || body.get("statusUpdate").is_some(), &body);
-    let names = ["authorization", "x-a2a-notification-token"].map(|name| headers[name].to_str().unwrap_or_default());
+    checks.that(
+        "push: is told in the form of a stream",
+        body.get("task").is_some() || body.get("statusUpdate").is_some(),
+        &body,
+    );
+    let names =
+        ["authorization", "x-a2a-notification-token"].map(|name| headers[name].to_str().unwrap_or_default());
     checks.equal("push: with its credentials", names, ["Bearer for-the-hook", "t-1"]);
 
-    let second = TaskPushNotificationConfig { id: Some("second".to_owned()), task_id: task.id.clone(), ..config };
+    let second =
+        TaskPushNotificationConfig { id: Some("second".to_owned()), task_id: task.id.clone(), ..config };
     let made = client.create_push_config(&second).await?;
-    checks.equal("push: creates a configuration", (made.id.as_deref(), &made.task_id), (Some("second"), &task.id));
-    let of = GetTaskPushNotificationConfigRequest { task_id: task.id.clone(), id: "second".to_owned(), tenant: None };
+    checks.equal(
+        "push: creates a configuration",
+        (made.id.as_deref(), &made.task_id),
+        (Some("second"), &task.id),
+    );
+    let of = GetTaskPushNotificationConfigRequest {
+        task_id: task.id.clone(),
+        id: "second".to_owned(),
+        tenant: None,
+    };
     checks.equal("push: gets it", client.get_push_config(&of).await?.url, hook.url.clone());
-    let list =
-        ListTaskPushNotificationConfigsRequest { task_id: task.id.clone(), page_size: None, page_token: None, tenant: None };
+    let list = ListTaskPushNotificationConfigsRequest {
+        task_id: task.id.clone(),
+        page_size: None,
+        page_token: None,
+        tenant: None,
+    };
     checks.equal("push: lists both", client.list_push_configs(&list).await?.configs.len(), 2);
-    let delete = DeleteTaskPushNotificationConfigRequest { task_id: task.id, id: "second".to_owned(), tenant: None };
+    let delete =
+        DeleteTaskPushNotificationConfigRequest { task_id: task.id, id: "second".to_owned(), tenant: None };
     client.delete_push_config(&delete).await?;
     client.delete_push_config(&delete).await?;
     checks.equal("push: deletes it, twice", client.list_push_configs(&list).await?.configs.len(), 1);
-    checks.refused("push: gets none that is not there", client.get_push_config(&of).await, a2a::error_code::TASK_NOT_FOUND);
+    checks.refused(
+        "push: gets none that is not there",
+        client.get_push_config(&of).await,
+        a2a::error_code::TASK_NOT_FOUND,
+    );
     Ok(())
 }
 
-async fn every_method(checks: &mut Checks, url: &str, binding: &str, token: Option<&str>) -> Result<(), A2AError> {
+async fn every_method(
+    checks: &mut Checks,
+    url: &str,
+    binding: &str,
+    token: Option<&str>,
+) -> Result<(), A2AError> {
     let (card, client) = client_of(url, binding, token).await;
     tasks(checks, &client).await?;
     streams(checks, &client).await?;
-    if card.capabilities.push_notifications == Some(true) {
-        push(checks, &client).await?;
-    }
+    push(checks, &client).await?;
     let extended = client.get_extended_agent_card(&GetExtendedAgentCardRequest { tenant: None }).await;
     match token {
         Some(_) => checks.equal("gets the extended card", extended?.skills.len(), card.skills.len() + 1),
