@@ -4,12 +4,12 @@ use std::io::{self, IsTerminal};
 use std::pin::pin;
 
 use anyhow::Context;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use futures::StreamExt;
 
 use super::Exit;
 use super::credentials::CredentialArgs;
-use super::terminal::print;
+use super::terminal::{Output, print};
 use super::transcript::{Transcript, name_of};
 use crate::a2a::A2aClient;
 use crate::a2a::types::{ContextId, Message, Part, Role, StreamResponse, TaskId, TaskState};
@@ -37,13 +37,6 @@ pub(super) struct AskArgs {
     output: Output,
     #[command(flatten)]
     credentials: CredentialArgs,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Output {
-    #[default]
-    Text,
-    Json,
 }
 
 const EXAMPLES: &str = "\

@@ -5,12 +5,12 @@ mod text;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use reqwest::Url;
 use serde_json::{Value, json};
 
 use super::Exit;
-use super::terminal::print;
+use super::terminal::{Output, print};
 use crate::a2a::types::TaskId;
 use crate::config::default_data_dir;
 use crate::tasks::{StoredEntry, StoredPush, StoredTask, TaskArchive, TaskStoreError, TaskSummary};
@@ -58,15 +58,6 @@ pub(super) struct ShowArgs {
     id: String,
     #[command(flatten)]
     common: Common,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// For a terminal
-    #[default]
-    Text,
-    /// For programs
-    Json,
 }
 
 const EXAMPLES: &str = "\

@@ -4,6 +4,17 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use clap::ValueEnum;
+
+/// What a command prints on stdout.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    /// For a terminal
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
 
 /// Headings.
 pub(super) const BOLD: Style = Style::new().bold();

@@ -5,7 +5,7 @@ mod executors;
 mod guarantees;
 mod kill;
 mod recovery;
-mod reducer;
+pub mod reducer;
 mod store;
 
 use std::sync::Arc;

@@ -2,13 +2,15 @@
 
 use drydock::a2a::types::{
     Artifact, ContextId, Message, Metadata, Part, PartContent, Role, StreamResponse, Task,
-    TaskArtifactUpdateEvent, TaskId, TaskState, TaskStatus, TaskStatusUpdateEvent, Timestamp,
+    TaskArtifactUpdateEvent, TaskId, TaskStatus, TaskStatusUpdateEvent, Timestamp,
 };
 use drydock::a2a::v03;
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+
+use crate::tasks::reducer::any_state;
 
 /// Numbers are those that have the same digits everywhere.
 fn any_json() -> impl Strategy<Value = Value> {
@@ -68,20 +70,10 @@ fn any_context() -> impl Strategy<Value = ContextId> {
 }
 
 fn any_status() -> impl Strategy<Value = TaskStatus> {
-    let state = proptest::sample::select(vec![
-        TaskState::Submitted,
-        TaskState::Working,
-        TaskState::Completed,
-        TaskState::Failed,
-        TaskState::Canceled,
-        TaskState::InputRequired,
-        TaskState::Rejected,
-        TaskState::AuthRequired,
-    ]);
     let time = (0_i64..4_102_444_800_000).prop_map(|milliseconds| {
         Timestamp::from(jiff::Timestamp::from_millisecond(milliseconds).expect("before 2100"))
     });
-    (state, option::of(any_message()), time).prop_map(|(state, message, timestamp)| TaskStatus {
+    (any_state(), option::of(any_message()), time).prop_map(|(state, message, timestamp)| TaskStatus {
         state,
         message,
         timestamp,

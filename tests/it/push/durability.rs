@@ -1,6 +1,5 @@
 //! What survives the process.
 
-use std::process::Command;
 use std::sync::Arc;
 
 use drydock::a2a::types::TaskState;
@@ -9,7 +8,7 @@ use futures::future::join_all;
 use serde_json::json;
 
 use super::{agent_with, begin, ended, local, message_to, resumed, scripted};
-use crate::support::process::{Server, bundle, drydock};
+use crate::support::process::{Server, bundle, serve};
 use crate::support::script::Scripted;
 use crate::support::{GatedCluster, Notification, Puppet, Receiver, Reply, json_of, rpc_to};
 
@@ -79,20 +78,13 @@ async fn a_message_that_is_repeated_under_its_key_makes_one_configuration() {
 /// How many tasks there are.
 const TASKS: usize = 4;
 
-fn serve(kubeconfig: &std::path::Path, data: &std::path::Path, port: &str) -> Command {
-    let mut command = drydock();
-    command.args(["serve", "--port", port, "--push-allow", "127.0.0.1", "--data"]);
-    command.arg(data).env("KUBECONFIG", kubeconfig);
-    command
-}
-
 #[tokio::test]
 async fn a_process_killed_at_any_instant_loses_no_notification() {
     let folder = tempfile::tempdir().unwrap();
     let cluster = GatedCluster::serve(&bundle("broken")).await;
     let (kubeconfig, data) = (cluster.kubeconfig(folder.path()), folder.path().join("data"));
     let start = |port: String| {
-        let command = serve(&kubeconfig, &data, &port);
+        let command = serve(&kubeconfig, &data, &port, &["--push-allow", "127.0.0.1"]);
         async { tokio::task::spawn_blocking(|| Server::start(command)).await.unwrap() }
     };
     let server = start("0".to_owned()).await;

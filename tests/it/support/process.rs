@@ -16,6 +16,13 @@ pub fn drydock() -> Command {
     command
 }
 
+/// `drydock serve` on the cluster of a kubeconfig, with more arguments.
+pub fn serve(kubeconfig: &Path, data: &Path, port: &str, more: &[&str]) -> Command {
+    let mut command = drydock();
+    command.args(["serve", "--port", port]).args(more).arg("--data").arg(data).env("KUBECONFIG", kubeconfig);
+    command
+}
+
 /// Runs the program to its end.
 pub fn run(arguments: &[&str]) -> Output {
     drydock().args(arguments).output().expect("the program runs")

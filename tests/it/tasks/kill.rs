@@ -1,13 +1,11 @@
 //! `kill -9` of the real program in the midst of its work, on a cluster that the test holds still.
 
-use std::process::Command;
-
 use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream::BoxStream;
 use serde_json::json;
 
-use crate::support::process::{Server, bundle, drydock};
+use crate::support::process::{Server, bundle, serve};
 use crate::support::{Frame, GatedCluster, frames_of, rpc_to, v1_message};
 
 const V1: Option<&str> = Some("1.0");
@@ -51,20 +49,13 @@ impl Reader {
     }
 }
 
-fn serve(kubeconfig: &std::path::Path, data: &std::path::Path, port: &str) -> Command {
-    let mut command = drydock();
-    command.args(["serve", "--port", port, "--max-concurrent-tasks", &AT_ONCE.to_string(), "--data"]);
-    command.arg(data).env("KUBECONFIG", kubeconfig);
-    command
-}
-
 #[tokio::test]
 async fn a_process_killed_at_any_instant_leaves_no_task_stuck() {
     let folder = tempfile::tempdir().unwrap();
     let cluster = GatedCluster::serve(&bundle("broken")).await;
     let (kubeconfig, data) = (cluster.kubeconfig(folder.path()), folder.path().join("data"));
     let start = |port: String| {
-        let command = serve(&kubeconfig, &data, &port);
+        let command = serve(&kubeconfig, &data, &port, &["--max-concurrent-tasks", &AT_ONCE.to_string()]);
         async { tokio::task::spawn_blocking(|| Server::start(command)).await.unwrap() }
     };
     let http = reqwest::Client::new();

@@ -21,7 +21,7 @@ fn stored(entry: LogEntry) -> StoredEntry {
     StoredEntry { sequence: 1, at: Timestamp::now(), entry }
 }
 
-fn any_state() -> impl Strategy<Value = TaskState> {
+pub fn any_state() -> impl Strategy<Value = TaskState> {
     proptest::sample::select(vec![
         TaskState::Submitted,
         TaskState::Working,
