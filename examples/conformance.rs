@@ -16,6 +16,7 @@ use drydock::agent_card::{CardSource, Publication, PublishedCard, Security};
 use drydock::app::{App, Reception};
 use drydock::auth::{Authenticator, Principal};
 use drydock::tasks::{RunnerLimits, SqliteTaskStore};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 #[path = "../tests/it/support/kits.rs"]
@@ -40,6 +41,9 @@ struct Args {
     /// What a kit calls its streaming timeout, in seconds
     #[arg(long, env = "TCK_STREAMING_TIMEOUT", default_value_t = 2.0)]
     streaming_timeout: f64,
+    /// Require the extension that a kit leaves out to see itself refused; it leaves it out everywhere
+    #[arg(long)]
+    required_extension: bool,
 }
 
 impl Args {
@@ -63,6 +67,15 @@ impl Args {
         let principal = Principal { id: "conformance".to_owned(), ..Principal::anonymous() };
         let known = self.token.clone().map(|token| Authenticator::tokens([(token, principal)]));
         known.unwrap_or_else(Authenticator::anonymous)
+    }
+
+    fn card(&self) -> anyhow::Result<CardSource> {
+        let mut card: Value = serde_json::from_str(include_str!("conformance-card.json"))?;
+        if self.required_extension {
+            let extension = json!({ "uri": "urn:a2a:tck:required-extension", "required": true });
+            card["capabilities"]["extensions"] = json!([extension]);
+        }
+        Ok(CardSource::read(card)?)
     }
 
     /// The extended card is for authenticated callers, so that there is one where there is a token.
@@ -91,8 +104,7 @@ async fn main() -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let scratch = tempfile::tempdir()?;
     let store = SqliteTaskStore::open(&args.database(&scratch)?).await?;
-    let card = CardSource::read(serde_json::from_str(include_str!("conformance-card.json"))?)?;
-    let card = PublishedCard::new(card, &args.publication(address.port()))?;
+    let card = PublishedCard::new(args.card()?, &args.publication(address.port()))?;
     let limits = RunnerLimits { max_concurrent: 2048, ..RunnerLimits::default() };
     // Kits receive notifications on the machine on which they run.
     let push =
