@@ -72,12 +72,17 @@ impl Claims {
     /// Who is meant, and what the token allows.
     pub(super) fn principal(&self) -> Option<Principal> {
         let issuer = self.iss.as_deref()?;
-        let subject = self.sub.as_deref().filter(|subject| !subject.is_empty()).or(self.client())?;
-        (subject.len() <= MAX_NAME).then(|| Principal {
-            id: format!("{issuer}|{subject}"),
+        let short = |name: &&str| name.len() <= MAX_NAME;
+        let principal = match self.sub.as_deref().filter(|subject| !subject.is_empty()) {
+            Some(subject) => Some(subject).filter(short).map(|subject| Principal::subject(issuer, subject)),
+            // A person may be called what a client is called.
+            None => self.client().filter(short).map(|client| Principal::of_kind(issuer, "client", client)),
+        };
+        Some(Principal {
             client_id: self.client().map(str::to_owned),
             scopes: words(&self.scope).chain(words(&self.scp)).collect(),
             groups: names(&self.cognito_groups).chain(names(&self.groups)).collect(),
+            ..principal?
         })
     }
 

@@ -30,7 +30,8 @@ pub(super) fn principal(headers: &HeaderMap) -> Result<Principal, AuthError> {
     let Some(user) = headers.get(USER_HEADER) else { return Ok(Principal::named("platform")) };
     let user = user.to_str().ok().map(str::trim).filter(|user| (1..=MAX_USER).contains(&user.len()));
     let user = user.ok_or(AuthError::Invalid("The user id is malformed"))?;
-    Ok(Principal::named(format!("platform|{user}")))
+    // No issuer's subject can be called so, whatever it writes into its tokens.
+    Ok(Principal::of_kind("platform", "user", user))
 }
 
 fn of_token(token: &str) -> Result<Principal, AuthError> {
@@ -67,8 +68,20 @@ mod tests {
         &[("authorization", token(&json!({ "iss": "https://a", "sub": "x" }))), (USER_HEADER, "bob".to_owned())],
         "https://a|x"
     )]
-    #[case::a_user(&[(USER_HEADER, "bob".to_owned())], "platform|bob")]
-    #[case::another_scheme(&[("authorization", "AWS4-HMAC-SHA256 x".to_owned()), (USER_HEADER, "bob".to_owned())], "platform|bob")]
+    #[case::of_an_issuer_of_that_name(
+        &[("authorization", token(&json!({ "iss": "platform|user", "sub": "bob" })))],
+        "platform%7Cuser|bob"
+    )]
+    #[case::a_subject_with_a_bar(
+        &[("authorization", token(&json!({ "iss": "platform", "sub": "user|bob" })))],
+        "platform|user%7Cbob"
+    )]
+    #[case::a_client(
+        &[("authorization", token(&json!({ "iss": "https://a", "client_id": "x" })))],
+        "https://a|client|x"
+    )]
+    #[case::a_user(&[(USER_HEADER, "bob".to_owned())], "platform|user|bob")]
+    #[case::another_scheme(&[("authorization", "AWS4-HMAC-SHA256 x".to_owned()), (USER_HEADER, "bob".to_owned())], "platform|user|bob")]
     #[case::nobody(&[], "platform")]
     fn the_platform_says_whose_a_request_is(
         #[case] named: &[(&'static str, String)],
