@@ -8,7 +8,8 @@ mod list;
 mod look;
 mod push;
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -99,9 +100,10 @@ impl SqliteTaskStore {
     /// opened.
     pub async fn open(path: &Path) -> Result<Self, TaskStoreError> {
         let lock = lock(path)?;
+        // SQLite gives the files that it puts beside this one the same permissions.
+        private(path).map_err(unavailable)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(Duration::from_secs(10));
@@ -132,12 +134,21 @@ fn lock(path: &Path) -> Result<File, TaskStoreError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let name = PathBuf::from(name);
-    let file = File::create(&name).map_err(unavailable)?;
+    let file = private(&name).map_err(unavailable)?;
     file.try_lock().map_err(|error| match error {
         TryLockError::WouldBlock => TaskStoreError::InUse(path.display().to_string()),
         TryLockError::Error(error) => unavailable(error),
     })?;
     Ok(file)
+}
+
+/// Opens a file, or makes one that only its owner can read: credentials of webhooks are among what is kept.
+fn private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> TaskStoreError {

@@ -1,5 +1,7 @@
 //! One story for every task store.
 
+use std::collections::BTreeMap;
+
 use drydock::a2a::types::{ContextId, Message, Role, Task, TaskId, TaskState, TaskStatus, Timestamp};
 use drydock::tasks::{
     Created, IdempotencyKey, ListPosition, LogEntry, Owner, PushAuthentication, PushConfig, PushFormat,
@@ -271,6 +273,24 @@ async fn what_was_acknowledged_is_there_after_a_reopening() {
     create(&store, &Owner::anonymous(), &task).await;
     drop(store);
     assert_eq!(store_in(folder.path()).await.load(&task.id).await.unwrap().task, task);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_the_owner_can_read_the_files_of_a_store() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let store = store_in(folder.path()).await;
+    create(&store, &Owner("a".to_owned()), &new_task()).await;
+    let files = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap());
+    let modes: BTreeMap<_, _> = files
+        .map(|file| {
+            (file.file_name(), format!("{:o}", file.metadata().unwrap().permissions().mode() & 0o777))
+        })
+        .collect();
+    assert_eq!(modes.len(), 4, "the file, its log and its index, and the lock: {modes:?}");
+    assert!(modes.values().all(|mode| mode == "600"), "{modes:?}");
 }
 
 #[tokio::test]
