@@ -1,11 +1,16 @@
 //! The other side: an A2A client that resolves a card, sends, streams, reads, cancels and watches, in either dialect.
 
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use eventsource_stream::{Event, Eventsource};
 use futures::stream::{self, BoxStream, StreamExt};
-use http::header::WWW_AUTHENTICATE;
+use http::HeaderMap;
+use http::header::{LOCATION, WWW_AUTHENTICATE};
 use reqwest::StatusCode;
+use reqwest::redirect::Policy;
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -26,6 +31,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 << 20;
+/// Most bytes that may come between two events of a stream.
+const MAX_EVENT: usize = 64 << 20;
+/// Longest address that is told of a redirect, in characters.
+const MAX_LOCATION: usize = 200;
 
 /// Why a call did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +101,8 @@ impl A2aClient {
     /// Besides those of the network: a card that sends us elsewhere while we hold a token, which is meant for `url`.
     pub async fn connect(url: &str, tokens: Option<TokenSource>) -> Result<Self, ClientError> {
         let http = reqwest::Client::builder()
+            // A question, and the token with it, is for whom it was sent to.
+            .redirect(Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_keepalive(KEEP_ALIVE)
             .user_agent(concat!("drydock/", env!("CARGO_PKG_VERSION")))
@@ -317,18 +328,35 @@ fn items(
             Err(ClientError::Protocol("it is no stream".to_owned()))?;
             return;
         }
-        let mut events = response.bytes_stream().eventsource();
+        let since_event = AtomicUsize::new(0);
+        let bytes = response.bytes_stream().map(|chunk| counted(chunk, &since_event, &endpoint));
+        let mut events = pin!(bytes.eventsource());
         while let Some(event) = events.next().await {
             let event = event.map_err(|error| match error {
-                eventsource_stream::EventStreamError::Transport(source) => {
-                    unreachable(&endpoint, source)
-                }
+                eventsource_stream::EventStreamError::Transport(error) => error,
                 other => ClientError::Protocol(other.to_string()),
             })?;
+            since_event.store(0, Ordering::Relaxed);
             yield item(event, dialect)?;
         }
     }
     .boxed()
+}
+
+/// Bytes of a stream, as long as events come of them.
+fn counted(
+    chunk: Result<Bytes, reqwest::Error>,
+    since_event: &AtomicUsize,
+    endpoint: &str,
+) -> Result<Bytes, ClientError> {
+    let chunk = chunk.map_err(|source| unreachable(endpoint, source))?;
+    match since_event.fetch_add(chunk.len(), Ordering::Relaxed) + chunk.len() {
+        ..=MAX_EVENT => Ok(chunk),
+        _ => Err(ClientError::Protocol(format!(
+            "an event of its stream is larger than {} MiB",
+            MAX_EVENT >> 20
+        ))),
+    }
 }
 
 fn item(event: Event, dialect: Dialect) -> Result<(String, StreamResponse), ClientError> {
@@ -394,9 +422,20 @@ fn successful(
     if status.is_success() {
         return Ok(response);
     }
-    let challenge = response.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
+    let hint = hint(status, response.headers());
+    Err(ClientError::Http { url: url.to_owned(), status: status.as_u16(), hint })
+}
+
+/// What an answer says is wrong, and what to do about it.
+fn hint(status: StatusCode, headers: &HeaderMap) -> String {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(location) = text(LOCATION).filter(|_| status.is_redirection()) {
+        let location: String = location.chars().take(MAX_LOCATION).collect();
+        return format!(": it points at {location}, ask there directly");
+    }
+    let challenge = text(WWW_AUTHENTICATE);
     let said = |name| challenge.and_then(|challenge| parameter(challenge, name));
-    let hint = match (status.as_u16(), said("error_description"), said("scope")) {
+    match (status.as_u16(), said("error_description"), said("scope")) {
         (401, None, _) => {
             ": it wants a token of an issuer that it trusts (--token, or --client-id)".to_owned()
         }
@@ -405,8 +444,7 @@ fn successful(
         (403, ..) => ": the token does not allow this".to_owned(),
         (404, ..) => ": is this the address of an A2A agent?".to_owned(),
         _ => String::new(),
-    };
-    Err(ClientError::Http { url: url.to_owned(), status: status.as_u16(), hint })
+    }
 }
 
 /// A parameter of a `WWW-Authenticate` challenge, shortened.
