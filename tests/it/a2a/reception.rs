@@ -130,6 +130,20 @@ async fn a_head_that_does_not_come_ends_its_connection() {
 }
 
 #[tokio::test]
+async fn a_client_that_does_not_read_loses_its_connection() {
+    let agent = TestAgent::received(Arc::new(Scripted), |reception, _| {
+        reception.connections.write_timeout = Duration::from_millis(50);
+    })
+    .await;
+    let address = agent.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let mut connection = TcpStream::connect(&address).await.unwrap();
+    let request = format!("GET /.well-known/agent-card.json HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    // Ends only when the server has closed the connection.
+    while connection.write_all(request.as_bytes()).await.is_ok() {}
+    assert_eq!(agent.request(Method::GET, "health").send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
 async fn connections_over_the_limit_wait_for_their_turn() {
     let agent = TestAgent::received(Arc::new(Scripted), |reception, _| {
         reception.connections.open = 1;

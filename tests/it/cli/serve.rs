@@ -1,6 +1,8 @@
 //! `drydock serve`: starting, refusing to start, stopping.
 
-use std::net::TcpListener;
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -31,6 +33,56 @@ fn the_server_answers_and_stops_on_request() {
     let (code, _) = server.stop("TERM");
     assert_eq!(code, Some(0));
     assert!(folder.path().join("tasks.db").exists(), "tasks are kept");
+}
+
+/// The same command where the shell has set this limit of open files.
+fn limited(ulimit: &str, command: &Command) -> Command {
+    let mut limited = Command::new("/bin/sh");
+    limited.args(["-c", &format!(r#"ulimit {ulimit} && exec "$0" "$@""#)]);
+    limited.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    limited.arg(command.get_program()).args(command.get_args());
+    limited
+}
+
+/// A connection with a request that waits for its answer.
+fn asking(server: &Server) -> TcpStream {
+    let mut connection = TcpStream::connect(format!("127.0.0.1:{}", server.port())).unwrap();
+    connection.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    connection
+}
+
+/// The connection, kept open, when its request is answered.
+fn answered(mut connection: TcpStream) -> TcpStream {
+    let mut answer = [0; 12];
+    connection.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    connection
+}
+
+const NO_FILES: &str = "no connection can be accepted";
+
+#[test]
+fn the_server_takes_all_the_open_files_that_it_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(limited("-S -n 128", &serve(folder.path(), "0")));
+    let open: Vec<TcpStream> = (0..200).map(|_| answered(asking(&server))).collect();
+    drop(open);
+    let (_, log) = server.stop("TERM");
+    assert!(!log.contains(NO_FILES), "{log}");
+}
+
+#[test]
+fn connections_for_which_there_are_no_open_files_wait_for_their_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(limited("-n 128", &serve(folder.path(), "0")));
+    let mut open: VecDeque<TcpStream> = (0..64).map(|_| answered(asking(&server))).collect();
+    let waiting: Vec<TcpStream> = (0..100).map(|_| asking(&server)).collect();
+    for connection in waiting {
+        drop(open.pop_front());
+        open.push_back(answered(connection));
+    }
+    let (_, log) = server.stop("TERM");
+    assert!(!log.contains(NO_FILES), "{log}");
 }
 
 #[test]
