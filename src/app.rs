@@ -1,18 +1,19 @@
 //! The composition root: the one place where stores, executors, models and clusters are put together.
 
+mod browsers;
 mod connections;
 mod security;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use axum::extract::Request;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::http::{StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -106,6 +107,10 @@ pub struct App {
     runner: TaskRunner,
     push: Push,
     router: Router,
+    /// The host of the agent's public URL.
+    public_host: Option<String>,
+    /// True where nobody is asked who they are.
+    anonymous: bool,
     connections: ConnectionLimits,
     _scratch: Option<Scratch>,
 }
@@ -140,12 +145,13 @@ impl App {
         let Reception { card, authenticator, limits, requests, connections, push } = reception;
         let runner = TaskRunner::new(Arc::clone(&store), executor, limits);
         let push = Push::new(store, runner.clone(), push);
+        let (public_host, anonymous) = (card.host(), authenticator.is_anonymous());
         let surface =
             Surface { runner: runner.clone(), push: push.clone(), card, authenticator, limits: requests };
         let router = a2a::router(surface)
-            .layer(middleware::from_fn(refuse_foreign_pages))
+            .layer(middleware::from_fn(browsers::refuse_foreign_pages))
             .layer(CatchPanicLayer::custom(|_| internal_error()));
-        Self { runner, push, router, connections, _scratch: None }
+        Self { runner, push, router, public_host, anonymous, connections, _scratch: None }
     }
 
     /// Takes up unfinished tasks, then serves until `shutdown`; then lets running tasks end for a short while.
@@ -170,12 +176,9 @@ impl App {
             tracing::info!(resumed, "took up push notifications");
         }
         let stopping = CancellationToken::new();
-        let mut server = tokio::spawn(connections::serve(
-            listener,
-            self.router.clone(),
-            self.connections,
-            stopping.clone(),
-        ));
+        let router = self.router_at(listener.local_addr().context("the server has no address")?.ip());
+        let mut server =
+            tokio::spawn(connections::serve(listener, router, self.connections, stopping.clone()));
         shutdown.await;
         tracing::info!(active = self.runner.active(), "stopping");
         stopping.cancel();
@@ -185,6 +188,17 @@ impl App {
             server.abort();
         }
         Ok(())
+    }
+
+    /// What is served at this address. Where only this machine is let in, and asked nothing, that has to hold for the
+    /// pages in its browsers, too.
+    fn router_at(&self, address: IpAddr) -> Router {
+        let router = self.router.clone();
+        if !self.anonymous || !address.to_canonical().is_loopback() {
+            return router;
+        }
+        let known: Option<Arc<str>> = self.public_host.as_deref().map(Arc::from);
+        router.layer(middleware::from_fn_with_state(known, browsers::refuse_foreign_hosts))
     }
 }
 
@@ -259,34 +273,6 @@ impl Drop for Scratch {
     }
 }
 
-/// Web pages of elsewhere must not reach an agent on this machine through the browser of who works here.
-async fn refuse_foreign_pages(request: Request, next: Next) -> Response {
-    match foreign_origin(request.headers()) {
-        None => next.run(request).await,
-        Some(origin) => {
-            tracing::warn!(%origin, "refused a request of a web page");
-            (StatusCode::FORBIDDEN, "Web pages of other sites may not call this agent\n").into_response()
-        }
-    }
-}
-
-/// The `Origin` of a page that is neither of this machine nor of the host that was asked.
-fn foreign_origin(headers: &HeaderMap) -> Option<String> {
-    let origin = String::from_utf8_lossy(headers.get(header::ORIGIN)?.as_bytes()).into_owned();
-    let host = origin.split_once("://").map_or("", |(_, authority)| host_of(authority));
-    let local =
-        host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
-    (!local).then_some(origin)
-}
-
-/// The host of `host:port`, without the brackets of an IPv6 address.
-fn host_of(authority: &str) -> &str {
-    match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    }
-}
-
 fn internal_error() -> Response {
     tracing::error!("bug: a request handler panicked");
     let body = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"Internal error"}}"#;
@@ -296,27 +282,5 @@ fn internal_error() -> Response {
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("App").field("active", &self.runner.active()).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::http::HeaderValue;
-    use rstest::rstest;
-
-    use super::*;
-
-    #[rstest]
-    #[case::an_agent(None, false)]
-    #[case::this_machine(Some("http://localhost:8501"), false)]
-    #[case::this_machine_by_address(Some("http://127.0.0.1:8501"), false)]
-    #[case::this_machine_v6(Some("http://[::1]:8501"), false)]
-    #[case::elsewhere(Some("https://evil.example"), true)]
-    #[case::looks_local(Some("https://localhost.evil.example"), true)]
-    #[case::a_sandbox(Some("null"), true)]
-    fn pages_of_elsewhere_are_refused(#[case] origin: Option<&'static str>, #[case] foreign: bool) {
-        let headers: HeaderMap =
-            origin.map(|origin| (header::ORIGIN, HeaderValue::from_static(origin))).into_iter().collect();
-        assert_eq!(foreign_origin(&headers).is_some(), foreign);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::response::Response;
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, header};
+use http::{HeaderMap, Uri, header};
 use serde_json::{Value, json};
 
 use super::complete::{complete, complete_extended};
@@ -119,6 +119,14 @@ impl PublishedCard {
     /// The public keys of the card's signatures, as a JSON Web Key Set. None where it is not signed.
     pub fn jwks(&self) -> Option<&Value> {
         self.published.keys.as_ref().map(|keys| &keys.value)
+    }
+
+    /// The host of the agent's URL, in small letters and without the brackets of an IPv6 address. None where the URL is
+    /// only a guess.
+    pub fn host(&self) -> Option<String> {
+        let publication = &self.published.publication;
+        let uri: Uri = publication.url.parse().ok().filter(|_| !publication.url_from_host)?;
+        Some(uri.host()?.trim_matches(['[', ']']).to_ascii_lowercase())
     }
 
     /// Answers a request for the public card, with 304 where the reader has it already.

@@ -143,6 +143,32 @@ async fn a_client_that_does_not_read_loses_its_connection() {
     assert_eq!(agent.request(Method::GET, "health").send().await.unwrap().status(), 200);
 }
 
+#[rstest]
+#[case::a_page_of_elsewhere("evil.example:9000", 403)]
+#[case::this_machine("localhost:9000", 200)]
+#[case::the_public_name("agent.example", 200)]
+#[tokio::test]
+async fn an_agent_that_asks_nobody_answers_only_to_its_own_names(#[case] host: &str, #[case] status: u16) {
+    let agent = TestAgent::received(Arc::new(Scripted), |reception, _| {
+        reception.card = card_at("https://agent.example/drydock", |_| {});
+    })
+    .await;
+    for path in ["rest/tasks", ".well-known/agent-card.json", "health"] {
+        let request = agent.request(Method::GET, path).header("A2A-Version", "1.0").header("Host", host);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), status, "{path}");
+        assert_eq!(response.text().await.unwrap().contains("--public-url"), status == 403);
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_asks_who_calls_answers_to_any_name() {
+    let agent = TestAgent::known_to(&["alice"]).await;
+    let request = agent.request(Method::GET, "rest/tasks").header("A2A-Version", "1.0");
+    let response = request.header("Host", "agent.example").bearer_auth("alice").send().await.unwrap();
+    assert_eq!(response.status(), 200);
+}
+
 #[tokio::test]
 async fn connections_over_the_limit_wait_for_their_turn() {
     let agent = TestAgent::received(Arc::new(Scripted), |reception, _| {
