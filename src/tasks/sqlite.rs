@@ -40,7 +40,8 @@ const READERS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Writes in one transaction at most.
 const BATCH: usize = 256;
-/// A snapshot is written at least every so many entries, which bounds what reading a task replays.
+/// A snapshot is written after so many entries, and from then on each time the log has grown by a quarter: that bounds
+/// what reading a task replays, and all snapshots of a task together stay a small multiple of its log.
 const SNAPSHOT_EVERY: u64 = 64;
 
 /// A [`TaskStore`] in a file.
@@ -176,7 +177,29 @@ fn state_name(state: TaskState) -> Result<String, TaskStoreError> {
 /// Entries come often and snapshots grow with them, so not every entry rewrites the snapshot.
 fn wants_snapshot(after: u64, entries: &[StoredEntry], task: &Task) -> bool {
     let last = entries.last().map_or(after, |stored| stored.sequence);
-    is_settled(task.status.state) || after / SNAPSHOT_EVERY != last / SNAPSHOT_EVERY
+    is_settled(task.status.state) || snapshots_until(after) != snapshots_until(last)
+}
+
+/// How many snapshots there are of a log of this length.
+fn snapshots_until(entries: u64) -> u32 {
+    let (mut snapshots, mut next) = (0, SNAPSHOT_EVERY);
+    while next <= entries {
+        snapshots += 1;
+        next += (next / 4).max(SNAPSHOT_EVERY);
+    }
+    snapshots
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snapshots_get_rarer_as_the_log_grows() {
+        assert_eq!([0, 63, 64, 127, 128].map(snapshots_until), [0, 0, 1, 1, 2]);
+        assert!(snapshots_until(20_000) < 30, "{}", snapshots_until(20_000));
+        assert!(snapshots_until(1_000_000) < 50);
+    }
 }
 
 #[async_trait]
