@@ -60,9 +60,24 @@ struct Write {
 
 #[derive(Debug)]
 enum WriteKind {
-    Create { row: TaskRow, owner: Owner, entry: EntryRow, snapshot: String, key: Option<IdempotencyKey> },
-    Append { row: TaskRow, after: u64, entries: Vec<EntryRow>, settled: bool, snapshot: Option<String> },
-    BeginAttempt { id: TaskId },
+    Create {
+        row: TaskRow,
+        owner: Owner,
+        entry: EntryRow,
+        snapshot: String,
+        key: Option<IdempotencyKey>,
+    },
+    Append {
+        row: TaskRow,
+        after: u64,
+        entries: Vec<EntryRow>,
+        settled: bool,
+        snapshot: Option<String>,
+        key: Option<(Owner, IdempotencyKey)>,
+    },
+    BeginAttempt {
+        id: TaskId,
+    },
     Push(PushWrite),
 }
 
@@ -228,6 +243,7 @@ impl TaskStore for SqliteTaskStore {
         after: u64,
         entries: &[StoredEntry],
         stored: &StoredTask,
+        key: Option<&IdempotencyKey>,
     ) -> Result<(), TaskStoreError> {
         let task = &stored.task;
         let snapshot = wants_snapshot(after, entries, task).then(|| serde_json::to_string(task)).transpose();
@@ -237,8 +253,15 @@ impl TaskStore for SqliteTaskStore {
             entries: entries.iter().map(row_of).collect::<Result<_, _>>()?,
             settled: is_settled(task.status.state),
             snapshot: snapshot.map_err(unavailable)?,
+            key: key.map(|key| (stored.owner.clone(), key.clone())),
         };
         self.write(kind).await.map(|_| ())
+    }
+
+    async fn find_key(&self, owner: &Owner, key: &str) -> Result<Option<(TaskId, String)>, TaskStoreError> {
+        let row = sqlx::query(FIND_KEY).bind(&owner.0).bind(key).fetch_optional(&self.readers).await;
+        let row = row.map_err(unavailable)?;
+        Ok(row.map(|row| (TaskId(row.get("task_id")), row.get("request"))))
     }
 
     async fn load(&self, id: &TaskId) -> Result<StoredTask, TaskStoreError> {
@@ -423,11 +446,8 @@ type WriteResult = Result<Result<Written, TaskStoreError>, sqlx::Error>;
 async fn create(connection: &mut SqliteConnection, kind: &WriteKind) -> WriteResult {
     let WriteKind::Create { row, owner, entry, snapshot, key } = kind else { return Ok(Ok(Written::Done)) };
     if let Some(key) = key {
-        let taken = sqlx::query("SELECT task_id, request FROM idempotency_keys WHERE owner = ? AND key = ?")
-            .bind(&owner.0)
-            .bind(&key.key)
-            .fetch_optional(&mut *connection)
-            .await?;
+        let taken =
+            sqlx::query(FIND_KEY).bind(&owner.0).bind(&key.key).fetch_optional(&mut *connection).await?;
         if let Some(row) = taken {
             return Ok(Ok(Written::Existing {
                 task_id: TaskId(row.get("task_id")),
@@ -451,19 +471,33 @@ async fn create(connection: &mut SqliteConnection, kind: &WriteKind) -> WriteRes
     .await?;
     insert_entry(connection, &row.id, entry).await?;
     if let Some(key) = key {
-        sqlx::query("INSERT INTO idempotency_keys (owner, key, request, task_id) VALUES (?, ?, ?, ?)")
-            .bind(&owner.0)
-            .bind(&key.key)
-            .bind(&key.request)
-            .bind(row.id.as_str())
-            .execute(&mut *connection)
-            .await?;
+        insert_key(connection, owner, key, &row.id).await?;
     }
     Ok(Ok(Written::Done))
 }
 
+const FIND_KEY: &str = "SELECT task_id, request FROM idempotency_keys WHERE owner = ? AND key = ?";
+
+async fn insert_key(
+    connection: &mut SqliteConnection,
+    owner: &Owner,
+    key: &IdempotencyKey,
+    task_id: &TaskId,
+) -> Result<(), sqlx::Error> {
+    // A key that the same owner used in the meantime stays with its first request.
+    let insert = "INSERT INTO idempotency_keys (owner, key, request, task_id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
+    sqlx::query(insert)
+        .bind(&owner.0)
+        .bind(&key.key)
+        .bind(&key.request)
+        .bind(task_id.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 async fn append(connection: &mut SqliteConnection, kind: &WriteKind) -> WriteResult {
-    let WriteKind::Append { row, after, entries, settled, snapshot } = kind else {
+    let WriteKind::Append { row, after, entries, settled, snapshot, key } = kind else {
         return Ok(Ok(Written::Done));
     };
     let Some(last) = entries.last() else { return Ok(Ok(Written::Done)) };
@@ -488,6 +522,9 @@ async fn append(connection: &mut SqliteConnection, kind: &WriteKind) -> WriteRes
     }
     for entry in entries {
         insert_entry(connection, &row.id, entry).await?;
+    }
+    if let Some((owner, key)) = key {
+        insert_key(connection, owner, key, &row.id).await?;
     }
     Ok(Ok(Written::Done))
 }
