@@ -205,18 +205,6 @@ fn snapshots_until(entries: u64) -> u32 {
     snapshots
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn snapshots_get_rarer_as_the_log_grows() {
-        assert_eq!([0, 63, 64, 127, 128].map(snapshots_until), [0, 0, 1, 1, 2]);
-        assert!(snapshots_until(20_000) < 30, "{}", snapshots_until(20_000));
-        assert!(snapshots_until(1_000_000) < 50);
-    }
-}
-
 #[async_trait]
 impl TaskStore for SqliteTaskStore {
     async fn create(
@@ -552,4 +540,16 @@ async fn begin_attempt(connection: &mut SqliteConnection, id: &TaskId) -> WriteR
     Ok(row.map_or(Err(TaskStoreError::NotFound), |row| {
         Ok(Written::Attempts(u32::try_from(row.get::<i64, _>("attempts")).unwrap_or(u32::MAX)))
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snapshots_get_rarer_as_the_log_grows() {
+        assert_eq!([0, 63, 64, 127, 128].map(snapshots_until), [0, 0, 1, 1, 2]);
+        assert!(snapshots_until(20_000) < 30, "{}", snapshots_until(20_000));
+        assert!(snapshots_until(1_000_000) < 50);
+    }
 }
