@@ -2,7 +2,7 @@
 //! their own, each with its code and reason (specification §5.4, §9.5, §11.6).
 
 use http::{HeaderValue, StatusCode};
-use jsonrpsee::types::ErrorObjectOwned;
+use jsonrpsee_types::ErrorObjectOwned;
 use serde_json::{Value, json};
 
 use super::types::{TaskId, TaskState};
@@ -13,9 +13,9 @@ pub const SUPPORTED_VERSIONS: [&str; 2] = ["1.0", "0.3"];
 
 // Codes of server errors that JSON-RPC leaves to implementations and A2A leaves free. The last two numbers of those that
 // say who may call are those of the HTTP status.
-pub(super) const UNAVAILABLE: i32 = -32000;
-pub(super) const TOO_MANY_REQUESTS: i32 = -32029;
-pub(super) const UNAUTHENTICATED: i32 = -32091;
+const UNAVAILABLE: i32 = -32000;
+const TOO_MANY_REQUESTS: i32 = -32029;
+const UNAUTHENTICATED: i32 = -32091;
 const FORBIDDEN: i32 = -32093;
 
 /// The HTTP status of an error code with the name that `google.rpc.Status` has for it (§5.4).

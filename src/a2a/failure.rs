@@ -1,15 +1,14 @@
 //! An error on its way out: the JSON-RPC object, and what HTTP says about it.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use jsonrpsee::types::ErrorObjectOwned;
+use jsonrpsee_types::ErrorObjectOwned;
 use serde_json::{Value, json};
 
-use super::errors::{A2aError, TOO_MANY_REQUESTS, UNAUTHENTICATED, UNAVAILABLE, http_status};
+use super::errors::{A2aError, http_status};
 use super::request::RequestId;
 use super::server::RpcAnswer;
-use crate::auth::AuthError;
 
 /// An error with its HTTP headers and, where HTTP itself has something to say to clients and proxies, its status.
 #[derive(Debug)]
@@ -68,22 +67,11 @@ impl From<A2aError> for Failure {
             A2aError::Unavailable(_) => {
                 (Some(StatusCode::SERVICE_UNAVAILABLE), Some((RETRY_AFTER, HeaderValue::from(1))))
             }
-            A2aError::BodyNotRead { .. } => (Some(StatusCode::PAYLOAD_TOO_LARGE), None),
+            A2aError::BodyNotRead { .. } => {
+                (Some(StatusCode::PAYLOAD_TOO_LARGE), Some((CONNECTION, HeaderValue::from_static("close"))))
+            }
             _ => (None, None),
         };
         Self { error: error.into(), status, headers: HeaderMap::from_iter(header) }
-    }
-}
-
-impl From<ErrorObjectOwned> for Failure {
-    /// An error that comes out of the method table: what is for later says when, who is unknown is asked.
-    fn from(error: ErrorObjectOwned) -> Self {
-        let header = match error.code() {
-            UNAVAILABLE | TOO_MANY_REQUESTS => Some((RETRY_AFTER, HeaderValue::from(1))),
-            UNAUTHENTICATED => AuthError::Missing.www_authenticate().map(|value| (WWW_AUTHENTICATE, value)),
-            _ => None,
-        };
-        let status = header.is_some().then(|| http_status(error.code()).0);
-        Self { error, status, headers: HeaderMap::from_iter(header) }
     }
 }

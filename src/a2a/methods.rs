@@ -1,15 +1,14 @@
 //! The method table: each unary method of both dialects parses, calls the runner, and maps the result.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use http::Extensions;
-use jsonrpsee::RpcModule;
-use jsonrpsee::types::{ErrorObjectOwned, Params};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::caller::Caller;
 use super::errors::{A2aError, internal};
-use super::failure::Failure;
 use super::list::list_tasks;
 use super::push::AttachError;
 use super::request::{Dialect, HistoryLength, SendMessageRequest, TaskRequest};
@@ -27,33 +26,49 @@ pub(super) const STREAMING: [(&str, Dialect); 4] = [
     ("tasks/resubscribe", Dialect::V03),
 ];
 
-/// The unary methods, and which dialect each name belongs to.
+type Method =
+    Box<dyn Fn(Value, Arc<Surface>, Caller) -> BoxFuture<'static, Result<Value, A2aError>> + Send + Sync>;
+
+/// The unary methods under their names, each with the dialect that the name belongs to.
 #[derive(Clone)]
 pub(super) struct Methods {
-    module: RpcModule<Surface>,
-    dialects: Arc<Vec<(&'static str, Dialect)>>,
+    surface: Arc<Surface>,
+    table: Arc<HashMap<&'static str, (Dialect, Method)>>,
 }
 
 impl Methods {
-    pub(super) fn new(surface: Surface) -> Self {
-        let mut table = Table { module: RpcModule::new(surface), dialects: STREAMING.to_vec() };
-        table.add(["SendMessage", "message/send"], send);
-        table.add(["GetTask", "tasks/get"], get);
-        table.add(["ListTasks", "tasks/list"], list);
-        table.add(["CancelTask", "tasks/cancel"], cancel);
-        table.add(["CreateTaskPushNotificationConfig", "tasks/pushNotificationConfig/set"], create_push);
-        table.add(["GetTaskPushNotificationConfig", "tasks/pushNotificationConfig/get"], get_push);
-        table.add(["ListTaskPushNotificationConfigs", "tasks/pushNotificationConfig/list"], list_pushes);
-        table.add(["DeleteTaskPushNotificationConfig", "tasks/pushNotificationConfig/delete"], delete_push);
-        table.add(["GetExtendedAgentCard", "agent/getAuthenticatedExtendedCard"], extended_card);
-        Self { module: table.module, dialects: Arc::new(table.dialects) }
+    pub(super) fn new(surface: Arc<Surface>) -> Self {
+        let mut table = HashMap::new();
+        add(&mut table, ["SendMessage", "message/send"], send);
+        add(&mut table, ["GetTask", "tasks/get"], get);
+        add(&mut table, ["ListTasks", "tasks/list"], list);
+        add(&mut table, ["CancelTask", "tasks/cancel"], cancel);
+        add(
+            &mut table,
+            ["CreateTaskPushNotificationConfig", "tasks/pushNotificationConfig/set"],
+            create_push,
+        );
+        add(&mut table, ["GetTaskPushNotificationConfig", "tasks/pushNotificationConfig/get"], get_push);
+        add(
+            &mut table,
+            ["ListTaskPushNotificationConfigs", "tasks/pushNotificationConfig/list"],
+            list_pushes,
+        );
+        add(
+            &mut table,
+            ["DeleteTaskPushNotificationConfig", "tasks/pushNotificationConfig/delete"],
+            delete_push,
+        );
+        add(&mut table, ["GetExtendedAgentCard", "agent/getAuthenticatedExtendedCard"], extended_card);
+        Self { surface, table: Arc::new(table) }
     }
 
     /// The method for this request, or why there is none: the version and the name have to fit.
     pub(super) fn check(&self, method: &str, dialect: Dialect) -> Result<(), A2aError> {
         let unknown = || A2aError::MethodNotFound(method.chars().take(100).collect());
-        let (_, belongs_to) = self.dialects.iter().find(|(name, _)| *name == method).ok_or_else(unknown)?;
-        match (belongs_to, dialect) {
+        let streaming = STREAMING.iter().find(|(name, _)| *name == method).map(|(_, dialect)| *dialect);
+        let unary = || self.table.get(method).map(|(dialect, _)| *dialect);
+        match (streaming.or_else(unary).ok_or_else(unknown)?, dialect) {
             (Dialect::V1, Dialect::V1) | (Dialect::V03, Dialect::V03) => Ok(()),
             (Dialect::V03, Dialect::V1) => Err(unknown()),
             (Dialect::V1, Dialect::V03) => Err(A2aError::VersionNotSupported {
@@ -64,22 +79,12 @@ impl Methods {
     }
 
     /// Calls a unary method and returns its result.
-    pub(super) async fn call(&self, method: &str, params: Value, caller: Caller) -> Result<Value, Failure> {
-        let mut module = self.module.clone();
-        module.extensions_mut().insert(caller);
-        // The id stays with us: jsonrpsee knows fewer kinds of ids than JSON-RPC has.
-        let request = json!({ "jsonrpc": "2.0", "id": 0, "method": method, "params": [params] });
-        let answer = module.raw_json_request(&request.to_string(), 1).await;
-        let (answer, _) = answer.map_err(|error| internal(&error))?;
-        let mut answer: Value = serde_json::from_str(answer.get()).map_err(|error| internal(&error))?;
-        match answer.get_mut("error").map(Value::take) {
-            Some(error) => {
-                let error: ErrorObjectOwned =
-                    serde_json::from_value(error).map_err(|error| internal(&error))?;
-                Err(error.into())
-            }
-            None => Ok(answer["result"].take()),
-        }
+    pub(super) async fn call(&self, method: &str, params: Value, caller: Caller) -> Result<Value, A2aError> {
+        let (_, run) = self
+            .table
+            .get(method)
+            .ok_or_else(|| A2aError::MethodNotFound(method.chars().take(100).collect()))?;
+        run(params, Arc::clone(&self.surface), caller).await
     }
 }
 
@@ -88,60 +93,15 @@ pub(super) fn is_streaming(method: &str) -> bool {
     STREAMING.iter().any(|(name, _)| *name == method)
 }
 
-struct Table {
-    module: RpcModule<Surface>,
-    dialects: Vec<(&'static str, Dialect)>,
-}
-
-impl Table {
-    /// A method under its name in 1.0 and in 0.3.
-    fn add<F: AsyncMethod>(&mut self, names: [&'static str; 2], method: F) {
-        for (name, dialect) in names.into_iter().zip([Dialect::V1, Dialect::V03]) {
-            self.add_one(name, dialect, method.clone());
-        }
-    }
-
-    fn add_one<F: AsyncMethod>(&mut self, name: &'static str, dialect: Dialect, method: F) {
-        let added = self.module.register_async_method(
-            name,
-            move |params: Params<'static>, surface, extensions: Extensions| {
-                let method = method.clone();
-                async move {
-                    let params: Value = params.one().unwrap_or(Value::Null);
-                    let caller = extensions.get::<Caller>().cloned().ok_or(A2aError::Internal)?;
-                    method.call(params, surface, caller).await.map_err(ErrorObjectOwned::from)
-                }
-            },
-        );
-        match added {
-            Ok(_) => self.dialects.push((name, dialect)),
-            Err(error) => tracing::error!(name, %error, "bug: a method is registered twice"),
-        }
-    }
-}
-
-/// A method as the table takes it.
-trait AsyncMethod: Clone + Send + Sync + 'static {
-    fn call(
-        &self,
-        params: Value,
-        surface: Arc<Surface>,
-        caller: Caller,
-    ) -> impl Future<Output = Result<Value, A2aError>> + Send;
-}
-
-impl<F, R> AsyncMethod for F
+/// A method under its name in 1.0 and in 0.3.
+fn add<F, R>(table: &mut HashMap<&'static str, (Dialect, Method)>, names: [&'static str; 2], method: F)
 where
-    F: Fn(Value, Arc<Surface>, Caller) -> R + Clone + Send + Sync + 'static,
-    R: Future<Output = Result<Value, A2aError>> + Send,
+    F: Fn(Value, Arc<Surface>, Caller) -> R + Copy + Send + Sync + 'static,
+    R: Future<Output = Result<Value, A2aError>> + Send + 'static,
 {
-    fn call(
-        &self,
-        params: Value,
-        surface: Arc<Surface>,
-        caller: Caller,
-    ) -> impl Future<Output = Result<Value, A2aError>> + Send {
-        self(params, surface, caller)
+    for (name, dialect) in names.into_iter().zip([Dialect::V1, Dialect::V03]) {
+        let method: Method = Box::new(move |params, surface, caller| method(params, surface, caller).boxed());
+        table.insert(name, (dialect, method));
     }
 }
 

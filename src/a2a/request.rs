@@ -57,6 +57,10 @@ impl RequestId {
             length if length > MAX_REQUEST_ID => {
                 Err(A2aError::InvalidRequest(format!("id is longer than {MAX_REQUEST_ID} bytes")))
             }
+            // Such as half of a surrogate pair, which other readers of the answer would not take.
+            _ if raw.get().starts_with('"') && serde_json::from_str::<String>(raw.get()).is_err() => {
+                Err(A2aError::InvalidRequest("id cannot be read".to_owned()))
+            }
             _ => Ok(Self(Some(raw))),
         }
     }
@@ -75,6 +79,7 @@ pub(super) fn read_envelope(body: &[u8]) -> Result<Envelope, (RequestId, A2aErro
     let nameless = |error| (RequestId::default(), error);
     let invalid = |problem: &str| A2aError::InvalidRequest(problem.to_owned());
     let whole: &RawValue = serde_json::from_slice(body).map_err(|_| nameless(A2aError::Parse))?;
+    check_size(whole.get()).map_err(nameless)?;
     let mut request: BTreeMap<String, Box<RawValue>> = serde_json::from_str(whole.get()).map_err(|_| {
         let problem = match whole.get().starts_with('[') {
             true => "Batches are not part of A2A",
@@ -96,6 +101,27 @@ pub(super) fn read_envelope(body: &[u8]) -> Result<Envelope, (RequestId, A2aErro
         (Value::String(method), Ok(())) => Ok(Envelope { id, method, params }),
         (Value::String(_), Err(error)) => Err((id, error)),
         (_, _) => Err((id, invalid("method has to be a string"))),
+    }
+}
+
+/// Most values in a body: many small ones take much more room in memory than on the wire.
+const MAX_VALUES: usize = 100_000;
+
+/// Counts the values of a well-formed JSON text without reading it.
+pub(super) fn check_size(json: &str) -> Result<(), A2aError> {
+    let (mut values, mut in_text, mut escaped) = (1, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b',' | b'[' | b'{' if !in_text => values += 1,
+            _ => {}
+        }
+    }
+    match values <= MAX_VALUES {
+        true => Ok(()),
+        false => Err(A2aError::InvalidRequest(format!("The body has more than {MAX_VALUES} values"))),
     }
 }
 
@@ -221,6 +247,7 @@ impl SendMessageRequest {
             }
         };
         let params = canonical(params);
+        check_objects(&params)?;
         check_parts(&params["message"])?;
         let request: Self = parse(params)?;
         if request.message.message_id.is_empty() {
@@ -378,6 +405,17 @@ fn check_media_type(part: &Part) -> Result<(), A2aError> {
     }
 }
 
+/// A list in the place of an object would be read as its members in their order.
+fn check_objects(params: &Value) -> Result<(), A2aError> {
+    let lists = ["message", "configuration"].iter().map(|name| ((*name).to_owned(), params.get(name)));
+    let parts = params["message"]["parts"].as_array().into_iter().flatten().enumerate();
+    let parts = parts.map(|(index, part)| (format!("message.parts[{index}]"), Some(part)));
+    match lists.chain(parts).find(|(_, value)| value.is_some_and(Value::is_array)) {
+        Some((field, _)) => Err(A2aError::params(field, "must be an object")),
+        None => Ok(()),
+    }
+}
+
 /// A message has at least one part, and a part exactly one content.
 fn check_parts(message: &Value) -> Result<(), A2aError> {
     let Some(parts) = message.get("parts").and_then(Value::as_array) else { return Ok(()) };
@@ -400,20 +438,32 @@ fn check_parts(message: &Value) -> Result<(), A2aError> {
 pub(super) fn canonical(value: Value) -> Value {
     match value {
         Value::Object(object) => {
-            let mut canonical_object = Map::new();
-            for (name, value) in object {
-                let name = camel_case(name);
+            // A member by its own name counts more than another spelling of it.
+            let (exact, spelled): (Vec<_>, Vec<_>) =
+                object.into_iter().partition(|(name, _)| !name.contains('_'));
+            let spelled = spelled.into_iter().map(|(name, value)| (camel_case(name), value));
+            let mut members = Map::new();
+            for (name, value) in exact.into_iter().chain(spelled) {
+                if members.contains_key(&name) {
+                    continue;
+                }
                 match (name.as_str(), value) {
-                    ("data", value) => drop(canonical_object.insert(name, value)),
+                    ("data", value) => drop(members.insert(name, value)),
                     (_, Value::Null) => {}
                     // What ProtoJSON leaves empty is not set.
                     ("taskId" | "contextId", Value::String(id)) if id.is_empty() => {}
-                    ("metadata", value) => drop(canonical_object.insert(name, value)),
-                    ("role", value) => drop(canonical_object.insert(name, role(value))),
-                    (_, value) => drop(canonical_object.insert(name, canonical(value))),
+                    ("metadata", value) => drop(members.insert(name, value)),
+                    ("role", value) => drop(members.insert(name, role(value))),
+                    (_, value) => drop(members.insert(name, canonical(value))),
                 }
             }
-            Value::Object(canonical_object)
+            // A null is data where there is nothing else, and else what some write for nothing.
+            if members.get("data").is_some_and(Value::is_null)
+                && ["text", "raw", "url"].iter().any(|content| members.contains_key(*content))
+            {
+                members.remove("data");
+            }
+            Value::Object(members)
         }
         Value::Array(items) => Value::Array(items.into_iter().map(canonical).collect()),
         other => other,
@@ -429,7 +479,9 @@ fn role(value: Value) -> Value {
 }
 
 fn camel_case(name: String) -> String {
-    if !name.contains('_') {
+    // Only what a sender makes of a camel-case name; anything else is a name of its own.
+    let is_snake = name.split('_').all(|word| word.starts_with(|letter: char| letter.is_ascii_lowercase()));
+    if !is_snake {
         return name;
     }
     let mut words = name.split('_');
@@ -537,6 +589,43 @@ mod tests {
         let params = json!({ "message": { "messageId": "m", "role": "user", "parts": [part] } });
         let error = SendMessageRequest::read(params, Dialect::V03).unwrap_err();
         assert!(error.code() == -32602 && error.to_string().contains("message.parts[0]"), "{error}");
+    }
+
+    #[rstest]
+    #[case::a_list_as_message(json!({ "message": ["m", null, null, "ROLE_USER", []] }), "message")]
+    #[case::a_list_as_part(message(json!(["x"])), "message.parts[0]")]
+    #[case::a_list_as_configuration(json!({ "message": { "messageId": "m", "role": "ROLE_USER", "parts": [{ "text": "x" }] }, "configuration": [[]] }), "configuration")]
+    fn a_list_is_no_object(#[case] params: Value, #[case] named: &str) {
+        let error = SendMessageRequest::read(params, Dialect::V1).unwrap_err();
+        assert!(error.code() == -32602 && error.to_string().contains(named), "{error}");
+    }
+
+    #[test]
+    fn what_is_null_beside_the_content_is_not_set() {
+        let part = json!({ "text": "x", "raw": null, "url": null, "data": null });
+        assert!(SendMessageRequest::read(message(part), Dialect::V1).is_ok());
+    }
+
+    #[rstest]
+    #[case::its_own_name_first(json!({ "id": "a", "id_": "b", "task_id": "c" }), json!({ "id": "a", "id_": "b", "taskId": "c" }))]
+    #[case::two_spellings(json!({ "message_id": "b", "messageId": "a" }), json!({ "messageId": "a" }))]
+    #[case::no_spelling(json!({ "message__id": 1, "_id": 2, "a_B": 3 }), json!({ "message__id": 1, "_id": 2, "a_B": 3 }))]
+    fn a_member_counts_by_its_own_name(#[case] written: Value, #[case] read: Value) {
+        assert_eq!(canonical(written), read);
+    }
+
+    #[rstest]
+    #[case::many_values(format!("[{}]", vec!["[]"; MAX_VALUES].join(",")), false)]
+    #[case::a_long_text(format!(r#"["{}", "\\\"{}"]"#, ",".repeat(MAX_VALUES), "[".repeat(MAX_VALUES)), true)]
+    fn values_are_counted_without_reading_them(#[case] json: String, #[case] fits: bool) {
+        assert!(serde_json::from_str::<&RawValue>(&json).is_ok(), "the test is well-formed");
+        assert_eq!(check_size(&json).is_ok(), fits);
+    }
+
+    #[test]
+    fn an_id_that_others_cannot_read_is_refused() {
+        let half_a_pair = r#"{"jsonrpc":"2.0","id":"\ud800","method":"x"}"#;
+        assert_eq!(read_envelope(half_a_pair.as_bytes()).unwrap_err().1.code(), -32600);
     }
 
     #[rstest]

@@ -8,13 +8,14 @@ use http::header::{ACCEPT, ALLOW, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use percent_encoding::percent_decode_str;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::caller::Caller;
 use super::errors::A2aError;
 use super::failure::Failure;
 use super::methods::is_streaming;
-use super::request::{Dialect, canonical, check_depth};
+use super::request::{Dialect, canonical, check_depth, check_size};
 use super::service::{Service, check_content_type};
 use super::sse::{self, Framing};
 use crate::agent_card::REST_PATH;
@@ -62,7 +63,7 @@ async fn answer(
     body: Body,
     content_type: &'static str,
 ) -> Result<Response, Refusal> {
-    let principal = service.admit(parts).await?;
+    let (principal, body) = service.admit(parts, body).await?;
     check_content_type(&parts.headers)?;
     let path = parts.uri.path();
     let route = Route::of(&parts.method, path.strip_prefix(REST_PATH).unwrap_or(path))?;
@@ -74,7 +75,6 @@ async fn answer(
         }
         .into());
     }
-    let body = service.read_body(body).await?;
     let params = route.params(parts.uri.query(), &body)?;
     let extensions = caller.extensions.clone();
     let mut response = if is_streaming(route.method) {
@@ -173,7 +173,7 @@ impl Route {
     fn params(&self, query: Option<&str>, body: &[u8]) -> Result<Value, A2aError> {
         let mut params = match body.trim_ascii() {
             [] => Map::new(),
-            body => match serde_json::from_slice(body).map_err(|_| A2aError::Parse)? {
+            body => match read_body(body)? {
                 Value::Object(params) => params,
                 _ => return Err(A2aError::InvalidRequest("The body has to be a JSON object".to_owned())),
             },
@@ -192,6 +192,12 @@ impl Route {
         }
         Ok(params)
     }
+}
+
+fn read_body(body: &[u8]) -> Result<Value, A2aError> {
+    let text: &RawValue = serde_json::from_slice(body).map_err(|_| A2aError::Parse)?;
+    check_size(text.get())?;
+    serde_json::from_str(text.get()).map_err(|_| A2aError::Parse)
 }
 
 fn decoded(segment: &str) -> String {
@@ -248,9 +254,12 @@ mod tests {
     fn the_path_counts_more_than_the_query_and_the_query_more_than_the_body() {
         let route = Route::of(&Method::GET, "/tasks/of-the-path").unwrap();
         let body = br#"{"id":"of-the-body","historyLength":1,"metadata":{"a":1}}"#;
-        let query = "historyLength=2&A2A-Version=1.0&id=of%20the%20query&id_=of-another-spelling";
+        let query = "historyLength=2&A2A-Version=1.0&id=of%20the%20query";
         let params = route.params(Some(query), body).unwrap();
         assert_eq!(params, json!({ "id": "of-the-path", "historyLength": "2", "metadata": { "a": 1 } }));
+        let route = Route::of(&Method::GET, "/tasks/of-the-path/pushNotificationConfigs").unwrap();
+        let params = route.params(Some("task_id=of-the-query"), br#"{"taskId":"of-the-body"}"#).unwrap();
+        assert_eq!(params, json!({ "taskId": "of-the-path" }), "in whatever spelling");
     }
 
     #[rstest]

@@ -8,7 +8,7 @@ use axum::routing::{any, get, post};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
-use jsonrpsee::types::ErrorObjectOwned;
+use jsonrpsee_types::ErrorObjectOwned;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -58,9 +58,9 @@ async fn get_card(State(service): State<Service>, request: Request) -> Response 
 }
 
 async fn get_extended_card(State(service): State<Service>, request: Request) -> Response {
-    let (parts, _) = request.into_parts();
-    let known = match service.admit(&parts).await {
-        Ok(principal) if !service.surface.authenticator.is_anonymous() => Ok(principal),
+    let (parts, body) = request.into_parts();
+    let known = match service.admit(&parts, body).await {
+        Ok((principal, _)) if !service.surface.authenticator.is_anonymous() => Ok(principal),
         Ok(_) => Err(AuthError::Missing.into()),
         Err(error) => Err(error),
     };
@@ -95,9 +95,8 @@ async fn receive(
     body: Body,
 ) -> Result<(Principal, Envelope), (RequestId, A2aError)> {
     let nameless = |error| (RequestId::default(), error);
-    let principal = service.admit(parts).await.map_err(nameless)?;
+    let (principal, body) = service.admit(parts, body).await.map_err(nameless)?;
     check_content_type(&parts.headers).map_err(nameless)?;
-    let body = service.read_body(body).await.map_err(nameless)?;
     Ok((principal, read_envelope(&body)?))
 }
 

@@ -74,6 +74,10 @@ pub(super) struct Service {
 /// How long a reader of the card waits for an issuer to say where its tokens come from.
 const ISSUER_PATIENCE: Duration = Duration::from_secs(1);
 
+/// Most of a refused request's body that is read and thrown away, in bytes, and how long that may take.
+const DISCARDED: usize = 64 << 10;
+const DISCARD_TIME: Duration = Duration::from_secs(1);
+
 /// Owners whose rate is remembered at a time; those that have been quiet are forgotten then.
 const REMEMBERED_RATES: usize = 10_000;
 
@@ -82,11 +86,12 @@ impl Service {
         let quota = surface.limits.per_second.map(|rate| {
             Quota::per_second(rate).allow_burst(rate.saturating_mul(NonZeroU32::MIN.saturating_add(1)))
         });
+        let surface = Arc::new(surface);
         Self {
-            methods: Methods::new(surface.clone()),
+            methods: Methods::new(Arc::clone(&surface)),
             rates: quota.map(|quota| Arc::new(RateLimiter::keyed(quota))),
             card: Arc::new(Mutex::new(surface.card.clone())),
-            surface: Arc::new(surface),
+            surface,
         }
     }
 
@@ -107,8 +112,19 @@ impl Service {
         card.clone()
     }
 
-    /// The one place that says who calls. Nothing of the body is read before.
-    pub(super) async fn admit(&self, parts: &Parts) -> Result<Principal, A2aError> {
+    /// The one place that says who calls, and then the body. Of who is refused little more than the head is read: just
+    /// what is there, so that the connection can be used again.
+    pub(super) async fn admit(&self, parts: &Parts, body: Body) -> Result<(Principal, Bytes), A2aError> {
+        match self.known(parts).await {
+            Ok(principal) => Ok((principal, self.read_body(body).await?)),
+            Err(error) => {
+                let _ = tokio::time::timeout(DISCARD_TIME, to_bytes(body, DISCARDED)).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn known(&self, parts: &Parts) -> Result<Principal, A2aError> {
         let principal = self.surface.authenticator.authenticate(&parts.headers).await?;
         self.check_rate(Owner(principal.id.clone()))?;
         Ok(principal)
@@ -138,7 +154,7 @@ impl Service {
     }
 
     /// The body, unless it is too large or takes too long.
-    pub(super) async fn read_body(&self, body: Body) -> Result<Bytes, A2aError> {
+    async fn read_body(&self, body: Body) -> Result<Bytes, A2aError> {
         let limits = self.surface.limits;
         let read = tokio::time::timeout(limits.body_timeout, to_bytes(body, limits.max_body)).await;
         read.ok().and_then(Result::ok).ok_or(A2aError::BodyNotRead { most: limits.max_body })

@@ -82,21 +82,34 @@ async fn subscribe(
     Ok((subscription, after.is_none()))
 }
 
-/// One event: its number and what it says.
-type Frame = Result<(u64, StreamResponse), A2aError>;
+/// One event.
+struct Frame {
+    sequence: u64,
+    response: StreamResponse,
+    /// More of what was stored before is to follow.
+    is_replayed: bool,
+}
 
-fn frames(subscription: Subscription, snapshot: bool) -> BoxStream<'static, Frame> {
-    let Subscription { task, sequence, events, .. } = subscription;
+fn frames(subscription: Subscription, snapshot: bool) -> BoxStream<'static, Result<Frame, A2aError>> {
+    let Subscription { task, sequence, stored_until, events, .. } = subscription;
     let ids = (task.id.clone(), task.context_id.clone());
-    let first = snapshot.then_some(Ok((sequence, StreamResponse::Task(task))));
+    let first = Frame { sequence, response: StreamResponse::Task(task), is_replayed: false };
+    let first = snapshot.then_some(Ok(first));
     let rest = events.map(move |stored| match stored {
-        Ok(stored) => Ok((stored.sequence, stream_response(stored, &ids.0, &ids.1))),
+        Ok(stored) => {
+            let (sequence, is_replayed) = (stored.sequence, stored.sequence < stored_until);
+            Ok(Frame { sequence, response: stream_response(stored, &ids.0, &ids.1), is_replayed })
+        }
         Err(error) => Err(internal(&error)),
     });
     stream::iter(first).chain(rest).boxed()
 }
 
-fn respond(frames: BoxStream<'static, Frame>, framing: Framing, dialect: Dialect) -> Response {
+fn respond(
+    frames: BoxStream<'static, Result<Frame, A2aError>>,
+    framing: Framing,
+    dialect: Dialect,
+) -> Response {
     let events = frames.map(move |frame| Ok::<_, Infallible>(event(frame, &framing, dialect)));
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -104,9 +117,19 @@ fn respond(frames: BoxStream<'static, Frame>, framing: Framing, dialect: Dialect
     response
 }
 
-fn event(frame: Frame, framing: &Framing, dialect: Dialect) -> Event {
-    let shown = frame.and_then(|(sequence, response)| Ok((sequence, wire(&response, dialect)?)));
-    match shown {
+/// An event on the wire. A question that was answered before is not the last of its stream.
+fn shown(frame: &Frame, dialect: Dialect) -> Result<Value, A2aError> {
+    let mut item = wire(&frame.response, dialect)?;
+    if frame.is_replayed
+        && let Some(is_last) = item.get_mut("final")
+    {
+        *is_last = Value::Bool(false);
+    }
+    Ok(item)
+}
+
+fn event(frame: Result<Frame, A2aError>, framing: &Framing, dialect: Dialect) -> Event {
+    match frame.and_then(|frame| Ok((frame.sequence, shown(&frame, dialect)?))) {
         Ok((sequence, result)) => Event::default().id(sequence.to_string()).data(match framing {
             Framing::JsonRpc(id) => RpcAnswer::result(id, &result),
             Framing::Rest => result.to_string(),

@@ -132,7 +132,7 @@ fn complete_card(source: &SourceArgs) -> anyhow::Result<Value> {
 }
 
 fn publish(card: CardSource, url: &str) -> anyhow::Result<PublishedCard> {
-    Ok(PublishedCard::new(card, &Publication { rest: true, ..Publication::at(url) })?)
+    Ok(PublishedCard::new(card, &Publication { rest: true, push: true, ..Publication::at(url) })?)
 }
 
 fn read_json(path: &Path) -> anyhow::Result<Value> {

@@ -154,7 +154,7 @@ impl Execution {
         let entries = self.advance(events);
         let (id, after) = (self.stored.task.id.clone(), self.stored.sequence);
         self.stored.sequence += entries.len() as u64;
-        self.inner.store.append(after, &entries, &self.stored).await.map_err(Left::Store)?;
+        self.inner.store.append(after, &entries, &self.stored, None).await.map_err(Left::Store)?;
         if is_settled(self.stored.task.status.state) {
             self.inner.claims.release(&id, self.ticket);
         }

@@ -134,29 +134,33 @@ impl TaskRunner {
         let at = Timestamp::now();
         let task = submitted(&new, at);
         let message = task.history.last().cloned().unwrap_or_else(|| new.message.clone());
-        let key = new
-            .idempotency_key
-            .as_ref()
-            .map(|key| IdempotencyKey { key: key.clone(), request: digest(&new) });
+        let key = key_of(&new);
         let claim = self.claim(owner, &task.id)?;
         let first = StoredEntry { sequence: 1, at, entry: LogEntry::Created(task.clone()) };
         let stored = StoredTask::first(owner.clone(), task, new.options);
         let created = self.inner.store.create(&stored, &first, key.as_ref()).await;
         if let Created::Existing { task_id, request } = created.map_err(StartError::Store)? {
             drop(claim);
-            if key.is_some_and(|key| key.request != request) {
-                return Err(StartError::IdempotencyMismatch);
-            }
-            return self.subscribe(owner, &task_id, None, Until::Settled).await.map_err(
-                |error| match error {
-                    TaskError::NotFound(id) | TaskError::NotCancelable { id, .. } => {
-                        StartError::TaskNotFound(id)
-                    }
-                    TaskError::Store(error) => StartError::Store(error),
-                },
-            );
+            return self.repeated(owner, key, &task_id, &request).await;
         }
         Ok(self.spawn(claim, stored, message))
+    }
+
+    /// The task that a repeated request finds, if it is the same request.
+    async fn repeated(
+        &self,
+        owner: &Owner,
+        key: Option<IdempotencyKey>,
+        id: &TaskId,
+        request: &str,
+    ) -> Result<Subscription, StartError> {
+        if key.is_some_and(|key| key.request != request) {
+            return Err(StartError::IdempotencyMismatch);
+        }
+        self.subscribe(owner, id, None, Until::Settled).await.map_err(|error| match error {
+            TaskError::NotFound(id) | TaskError::NotCancelable { id, .. } => StartError::TaskNotFound(id),
+            TaskError::Store(error) => StartError::Store(error),
+        })
     }
 
     async fn continue_task(
@@ -170,6 +174,13 @@ impl TaskRunner {
         if new.message.context_id.as_ref().is_some_and(|context| *context != mine.task.context_id) {
             return Err(StartError::ContextMismatch { id: id.clone() });
         }
+        let key = key_of(&new);
+        if let Some(known) = &key
+            && let Some((task_id, request)) =
+                self.inner.store.find_key(owner, &known.key).await.map_err(StartError::Store)?
+        {
+            return self.repeated(owner, key, &task_id, &request).await;
+        }
         let ended = |state| StartError::TaskTerminal { id: id.clone(), state };
         if mine.task.status.state.is_terminal() {
             return Err(ended(mine.task.status.state));
@@ -179,7 +190,7 @@ impl TaskRunner {
         let state = now.task.status.state;
         let message = Message { context_id: Some(now.task.context_id.clone()), ..new.message };
         let now = StoredTask { options: new.options, ..now };
-        match self.append(now, LogEntry::Received(message.clone())).await {
+        match self.append(now, LogEntry::Received(message.clone()), key.as_ref()).await {
             Ok(stored) => Ok(self.spawn(claim, stored, message)),
             Err(AppendError::Illegal(state::IllegalEvent::Terminal)) => Err(ended(state)),
             Err(AppendError::Illegal(_)) => Err(StartError::Busy(id.clone())),
@@ -249,7 +260,7 @@ impl TaskRunner {
         // What was read before the claim may be old.
         let stored = self.load_or_not_found(owner, &claim.id).await?;
         let state = stored.task.status.state;
-        match self.append(stored, LogEntry::Update(super::execution::canceled())).await {
+        match self.append(stored, LogEntry::Update(super::execution::canceled()), None).await {
             Ok(stored) => Ok(stored.task),
             Err(AppendError::Store(error)) => Err(TaskError::Store(error)),
             Err(AppendError::Illegal(_)) => Err(TaskError::NotCancelable { id: claim.id.clone(), state }),
@@ -291,7 +302,7 @@ impl TaskRunner {
                     let entry = LogEntry::Update(super::execution::failed(
                         "the server stopped several times while it worked on this task; it was given up",
                     ));
-                    if let Err(AppendError::Store(error)) = self.append(stored, entry).await {
+                    if let Err(AppendError::Store(error)) = self.append(stored, entry, None).await {
                         return Err(error);
                     }
                 }
@@ -328,12 +339,17 @@ impl TaskRunner {
     }
 
     /// Appends one entry outside an execution; the caller holds the claim.
-    async fn append(&self, stored: StoredTask, entry: LogEntry) -> Result<StoredTask, AppendError> {
+    async fn append(
+        &self,
+        stored: StoredTask,
+        entry: LogEntry,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<StoredTask, AppendError> {
         let next = StoredEntry { sequence: stored.sequence + 1, at: Timestamp::now(), entry };
         let after = stored.sequence;
         let task = state::apply(Some(stored.task), &next).map_err(AppendError::Illegal)?;
         let stored = StoredTask { task, sequence: next.sequence, ..stored };
-        let appended = self.inner.store.append(after, std::slice::from_ref(&next), &stored).await;
+        let appended = self.inner.store.append(after, std::slice::from_ref(&next), &stored, key).await;
         appended.map_err(AppendError::Store)?;
         Ok(stored)
     }
@@ -377,7 +393,7 @@ impl TaskRunner {
             news: followed,
             until,
         };
-        Subscription { task, sequence, events: events.entries(), inner, news }
+        Subscription { task, sequence, stored_until, events: events.entries(), inner, news }
     }
 }
 
@@ -413,6 +429,11 @@ fn submitted(new: &NewMessage, at: Timestamp) -> Task {
         history: vec![message],
         metadata: new.metadata.clone(),
     }
+}
+
+fn key_of(new: &NewMessage) -> Option<IdempotencyKey> {
+    let key = new.idempotency_key.as_ref()?;
+    Some(IdempotencyKey { key: key.clone(), request: digest(new) })
 }
 
 /// Tells a repeated message from another one.

@@ -41,7 +41,8 @@ const READERS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Writes in one transaction at most.
 const BATCH: usize = 256;
-/// A snapshot is written at least every so many entries, which bounds what reading a task replays.
+/// A snapshot is written after so many entries, and from then on each time the log has grown by a quarter: that bounds
+/// what reading a task replays, and all snapshots of a task together stay a small multiple of its log.
 const SNAPSHOT_EVERY: u64 = 64;
 
 /// A [`TaskStore`] in a file.
@@ -60,9 +61,24 @@ struct Write {
 
 #[derive(Debug)]
 enum WriteKind {
-    Create { row: TaskRow, owner: Owner, entry: EntryRow, snapshot: String, key: Option<IdempotencyKey> },
-    Append { row: TaskRow, after: u64, entries: Vec<EntryRow>, settled: bool, snapshot: Option<String> },
-    BeginAttempt { id: TaskId },
+    Create {
+        row: TaskRow,
+        owner: Owner,
+        entry: EntryRow,
+        snapshot: String,
+        key: Option<IdempotencyKey>,
+    },
+    Append {
+        row: TaskRow,
+        after: u64,
+        entries: Vec<EntryRow>,
+        settled: bool,
+        snapshot: Option<String>,
+        key: Option<(Owner, IdempotencyKey)>,
+    },
+    BeginAttempt {
+        id: TaskId,
+    },
     Push(PushWrite),
 }
 
@@ -187,7 +203,17 @@ fn state_name(state: TaskState) -> Result<String, TaskStoreError> {
 /// Entries come often and snapshots grow with them, so not every entry rewrites the snapshot.
 fn wants_snapshot(after: u64, entries: &[StoredEntry], task: &Task) -> bool {
     let last = entries.last().map_or(after, |stored| stored.sequence);
-    is_settled(task.status.state) || after / SNAPSHOT_EVERY != last / SNAPSHOT_EVERY
+    is_settled(task.status.state) || snapshots_until(after) != snapshots_until(last)
+}
+
+/// How many snapshots there are of a log of this length.
+fn snapshots_until(entries: u64) -> u32 {
+    let (mut snapshots, mut next) = (0, SNAPSHOT_EVERY);
+    while next <= entries {
+        snapshots += 1;
+        next += (next / 4).max(SNAPSHOT_EVERY);
+    }
+    snapshots
 }
 
 #[async_trait]
@@ -216,6 +242,7 @@ impl TaskStore for SqliteTaskStore {
         after: u64,
         entries: &[StoredEntry],
         stored: &StoredTask,
+        key: Option<&IdempotencyKey>,
     ) -> Result<(), TaskStoreError> {
         let task = &stored.task;
         let snapshot = wants_snapshot(after, entries, task).then(|| serde_json::to_string(task)).transpose();
@@ -225,8 +252,15 @@ impl TaskStore for SqliteTaskStore {
             entries: entries.iter().map(row_of).collect::<Result<_, _>>()?,
             settled: is_settled(task.status.state),
             snapshot: snapshot.map_err(unavailable)?,
+            key: key.map(|key| (stored.owner.clone(), key.clone())),
         };
         self.write(kind).await.map(|_| ())
+    }
+
+    async fn find_key(&self, owner: &Owner, key: &str) -> Result<Option<(TaskId, String)>, TaskStoreError> {
+        let row = sqlx::query(FIND_KEY).bind(&owner.0).bind(key).fetch_optional(&self.readers).await;
+        let row = row.map_err(unavailable)?;
+        Ok(row.map(|row| (TaskId(row.get("task_id")), row.get("request"))))
     }
 
     async fn load(&self, id: &TaskId) -> Result<StoredTask, TaskStoreError> {
@@ -411,11 +445,8 @@ type WriteResult = Result<Result<Written, TaskStoreError>, sqlx::Error>;
 async fn create(connection: &mut SqliteConnection, kind: &WriteKind) -> WriteResult {
     let WriteKind::Create { row, owner, entry, snapshot, key } = kind else { return Ok(Ok(Written::Done)) };
     if let Some(key) = key {
-        let taken = sqlx::query("SELECT task_id, request FROM idempotency_keys WHERE owner = ? AND key = ?")
-            .bind(&owner.0)
-            .bind(&key.key)
-            .fetch_optional(&mut *connection)
-            .await?;
+        let taken =
+            sqlx::query(FIND_KEY).bind(&owner.0).bind(&key.key).fetch_optional(&mut *connection).await?;
         if let Some(row) = taken {
             return Ok(Ok(Written::Existing {
                 task_id: TaskId(row.get("task_id")),
@@ -439,19 +470,33 @@ async fn create(connection: &mut SqliteConnection, kind: &WriteKind) -> WriteRes
     .await?;
     insert_entry(connection, &row.id, entry).await?;
     if let Some(key) = key {
-        sqlx::query("INSERT INTO idempotency_keys (owner, key, request, task_id) VALUES (?, ?, ?, ?)")
-            .bind(&owner.0)
-            .bind(&key.key)
-            .bind(&key.request)
-            .bind(row.id.as_str())
-            .execute(&mut *connection)
-            .await?;
+        insert_key(connection, owner, key, &row.id).await?;
     }
     Ok(Ok(Written::Done))
 }
 
+const FIND_KEY: &str = "SELECT task_id, request FROM idempotency_keys WHERE owner = ? AND key = ?";
+
+async fn insert_key(
+    connection: &mut SqliteConnection,
+    owner: &Owner,
+    key: &IdempotencyKey,
+    task_id: &TaskId,
+) -> Result<(), sqlx::Error> {
+    // A key that the same owner used in the meantime stays with its first request.
+    let insert = "INSERT INTO idempotency_keys (owner, key, request, task_id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
+    sqlx::query(insert)
+        .bind(&owner.0)
+        .bind(&key.key)
+        .bind(&key.request)
+        .bind(task_id.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 async fn append(connection: &mut SqliteConnection, kind: &WriteKind) -> WriteResult {
-    let WriteKind::Append { row, after, entries, settled, snapshot } = kind else {
+    let WriteKind::Append { row, after, entries, settled, snapshot, key } = kind else {
         return Ok(Ok(Written::Done));
     };
     let Some(last) = entries.last() else { return Ok(Ok(Written::Done)) };
@@ -476,6 +521,9 @@ async fn append(connection: &mut SqliteConnection, kind: &WriteKind) -> WriteRes
     }
     for entry in entries {
         insert_entry(connection, &row.id, entry).await?;
+    }
+    if let Some((owner, key)) = key {
+        insert_key(connection, owner, key, &row.id).await?;
     }
     Ok(Ok(Written::Done))
 }
@@ -503,4 +551,16 @@ async fn begin_attempt(connection: &mut SqliteConnection, id: &TaskId) -> WriteR
     Ok(row.map_or(Err(TaskStoreError::NotFound), |row| {
         Ok(Written::Attempts(u32::try_from(row.get::<i64, _>("attempts")).unwrap_or(u32::MAX)))
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snapshots_get_rarer_as_the_log_grows() {
+        assert_eq!([0, 63, 64, 127, 128].map(snapshots_until), [0, 0, 1, 1, 2]);
+        assert!(snapshots_until(20_000) < 30, "{}", snapshots_until(20_000));
+        assert!(snapshots_until(1_000_000) < 50);
+    }
 }

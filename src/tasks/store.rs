@@ -117,13 +117,17 @@ pub trait TaskStore: Send + Sync + 'static {
     ) -> Result<Created, TaskStoreError>;
 
     /// Adds entries that follow `after` without a gap; `stored` is the task after the last of them. Where it has ended
-    /// or waits for its client with that, its attempts are counted anew.
+    /// or waits for its client with that, its attempts are counted anew. The owner's key is kept with them.
     async fn append(
         &self,
         after: u64,
         entries: &[StoredEntry],
         stored: &StoredTask,
+        key: Option<&IdempotencyKey>,
     ) -> Result<(), TaskStoreError>;
+
+    /// The task for which the owner used a key, with the digest of that request.
+    async fn find_key(&self, owner: &Owner, key: &str) -> Result<Option<(TaskId, String)>, TaskStoreError>;
 
     /// The task as it is now.
     async fn load(&self, id: &TaskId) -> Result<StoredTask, TaskStoreError>;

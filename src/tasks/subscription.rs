@@ -20,6 +20,8 @@ pub struct Subscription {
     pub task: Task,
     /// Where `events` goes on.
     pub sequence: u64,
+    /// Number of the last entry that was stored when the subscription began.
+    pub stored_until: u64,
     /// The entries after `sequence`, each once and in order, as long as was asked for.
     pub events: BoxStream<'static, Result<StoredEntry, TaskStoreError>>,
     pub(super) inner: Arc<Inner>,

@@ -32,6 +32,25 @@ async fn who_does_not_say_who_they_are_is_asked(#[case] method: Method, #[case] 
     assert!(body["error"]["message"].as_str().unwrap().contains("token"), "{body}");
 }
 
+#[tokio::test]
+async fn who_was_refused_can_go_on_with_the_same_connection() {
+    let agent = TestAgent::known_to(&["alice"]).await;
+    let address = agent.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let mut connection = TcpStream::connect(&address).await.unwrap();
+    let head = |more: &str| {
+        format!("POST / HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n{more}\r\n")
+    };
+    connection.write_all(head("Content-Length: 2\r\n").as_bytes()).await.unwrap();
+    // The body comes after its head, as from clients that send them apart.
+    tokio::task::yield_now().await;
+    connection.write_all(b"{}").await.unwrap();
+    let last = head("Connection: close\r\nAuthorization: Bearer alice\r\nContent-Length: 2\r\n");
+    connection.write_all(format!("{last}{{}}").as_bytes()).await.unwrap();
+    let mut answers = String::new();
+    connection.read_to_string(&mut answers).await.unwrap();
+    assert!(answers.starts_with("HTTP/1.1 401 ") && answers.contains("HTTP/1.1 200 "), "{answers}");
+}
+
 #[rstest]
 #[case::by_its_method(Method::POST, "")]
 #[case::by_its_route(Method::GET, "rest/extendedAgentCard")]

@@ -167,6 +167,24 @@ async fn a_task_that_waits_for_its_client_can_be_subscribed_to() {
 }
 
 #[tokio::test]
+async fn a_question_that_was_answered_is_not_the_last_of_a_replayed_stream() {
+    let agent = TestAgent::scripted().await;
+    let asked = agent.v03("message/send", v03_message("ask")).await["result"].take();
+    let mut answer = v03_message("shop");
+    answer["message"]["taskId"] = asked["id"].clone();
+    agent.v03("message/send", answer).await;
+    let again =
+        agent.rpc(None, "tasks/resubscribe", json!({ "id": asked["id"] })).header("Last-Event-ID", "0");
+    let events: Vec<Frame> = frames_of(again).await.collect().await;
+    let states =
+        events.iter().map(|frame| &frame.data["result"]).filter(|event| event["kind"] == "status-update");
+    let last: Vec<_> =
+        states.map(|event| (event["status"]["state"].as_str().unwrap(), &event["final"])).collect();
+    assert!(last.contains(&("input-required", &json!(false))), "{last:?}");
+    assert_eq!(last.last(), Some(&("completed", &json!(true))));
+}
+
+#[tokio::test]
 async fn a_stream_of_0_3_ends_where_its_client_is_asked() {
     let agent = TestAgent::scripted().await;
     let frames = frames_of(agent.rpc(None, "message/stream", v03_message("ask"))).await;

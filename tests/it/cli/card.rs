@@ -53,6 +53,23 @@ fn verify(arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
+fn what_card_show_prints_is_what_serve_publishes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = drydock();
+    command.args(["serve", "--port", "0", "--public-url", "https://a.example", "--bundle"]);
+    command.arg(bundle("broken")).arg("--data").arg(folder.path());
+    let server = Server::start(command);
+    let card = format!("http://127.0.0.1:{}/.well-known/agent-card.json", server.port());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let published: Value = runtime.block_on(async {
+        let request = reqwest::Client::new().get(card).header("A2A-Version", "1.0");
+        request.send().await.unwrap().json().await.unwrap()
+    });
+    let shown = run(&["card", "show", "--url", "https://a.example"]);
+    assert_eq!(serde_json::from_slice::<Value>(&shown.stdout).unwrap(), published);
+}
+
+#[test]
 fn a_card_that_was_signed_is_good_for_its_key_and_no_other() {
     let folder = keys();
     let card = saved(&folder, &sign(&folder, &["--url", "https://a.example", "--key-id", "my-key"]));

@@ -6,13 +6,18 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use drydock::a2a::{JwtSigner, PushSettings};
+use drydock::agent_card::KEYS_PATH;
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use rstest::rstest;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{agent_with, begin, local, message_to, scripted};
+use crate::support::keys::private_key;
+use crate::support::process::{Server, bundle, drydock};
 use crate::support::script::Scripted;
-use crate::support::{Notification, Receiver, Reply};
+use crate::support::{Notification, Receiver, Reply, json_of, rpc_to};
 
 async fn first(config: Value) -> Notification {
     let (agent, receiver) = (scripted().await, Receiver::start().await);
@@ -82,6 +87,35 @@ async fn the_agents_key_signs_a_token_for_this_receiver_and_body() {
     let life = claims[0]["exp"].as_i64().unwrap() - claims[0]["iat"].as_i64().unwrap();
     assert!((1..=600).contains(&life), "{life} s");
     assert_ne!(claims[0]["jti"], claims[1]["jti"], "a token is used once");
+}
+
+#[tokio::test]
+async fn a_webhook_can_check_the_token_with_the_key_that_signs_the_card() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("key.pem");
+    std::fs::write(&key, private_key()).unwrap();
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let mut command = drydock();
+    command.args(["serve", "--port", "0", "--push-allow", "127.0.0.1", "--card-key"]).arg(key);
+    command.args(["--public-url", "https://agent.example", "--bundle"]).arg(bundle("broken"));
+    command.arg("--data").arg(folder.path().join("data"));
+    let server = tokio::task::spawn_blocking(|| Server::start(command)).await.unwrap();
+    let address = format!("http://127.0.0.1:{}", server.port());
+    let receiver = Receiver::start().await;
+    let config = json!({ "url": receiver.url(), "authentication": { "scheme": "JWT" } });
+    let request =
+        rpc_to(&reqwest::Client::new(), &address, Some("1.0"), "SendMessage", message_to("x", config));
+    json_of(request).await;
+    let seen = receiver.next().await;
+    let token = seen.header("authorization").unwrap().strip_prefix("Bearer ").unwrap();
+    let mut validation = Validation::new(Algorithm::ES256);
+    validation.set_audience(&[format!("http://{}", receiver.address)]);
+    validation.set_issuer(&["https://agent.example"]);
+    let keys: Value = json_of(reqwest::Client::new().get(format!("{address}{KEYS_PATH}"))).await;
+    let key: Jwk = serde_json::from_value(keys["keys"][0].clone()).unwrap();
+    let key = DecodingKey::from_jwk(&key).unwrap();
+    let claims = jsonwebtoken::decode::<Value>(token, &key, &validation).unwrap().claims;
+    assert_eq!(claims["request_body_sha256"], URL_SAFE_NO_PAD.encode(Sha256::digest(&seen.raw)));
 }
 
 #[tokio::test]

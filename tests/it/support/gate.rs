@@ -55,9 +55,14 @@ impl TaskStore for GatedStore {
         after: u64,
         entries: &[StoredEntry],
         stored: &StoredTask,
+        key: Option<&IdempotencyKey>,
     ) -> Result<(), TaskStoreError> {
         self.pass().await;
-        self.inner.append(after, entries, stored).await
+        self.inner.append(after, entries, stored, key).await
+    }
+
+    async fn find_key(&self, owner: &Owner, key: &str) -> Result<Option<(TaskId, String)>, TaskStoreError> {
+        self.inner.find_key(owner, key).await
     }
 
     async fn list(

@@ -150,6 +150,29 @@ async fn a_task_is_executed_by_one_at_a_time() {
 }
 
 #[tokio::test]
+async fn a_repeated_follow_up_is_taken_once() {
+    let bench = Bench::new().await;
+    let id = bench.runner.start(&me(), message("x")).await.unwrap().task.id;
+    bench.puppet.next().await.status(TaskState::InputRequired);
+    bench.settled(&id).await;
+    let answer = || {
+        let mut answer = follow_up(&id, "y");
+        answer.message.message_id = "answer".to_owned();
+        answer.idempotency_key = Some("key".to_owned());
+        answer
+    };
+    bench.runner.start(&me(), answer()).await.unwrap();
+    bench.puppet.next().await.status(TaskState::InputRequired);
+    bench.settled(&id).await;
+    let again = bench.runner.start(&me(), answer()).await.unwrap();
+    assert_eq!((again.task.id, again.task.history.len()), (id.clone(), 2), "x and y, once each");
+    assert!(bench.puppet.is_idle().await, "nothing is executed a second time");
+    let mut other = answer();
+    other.message = follow_up(&id, "z").message;
+    assert!(matches!(bench.runner.start(&me(), other).await, Err(StartError::IdempotencyMismatch)));
+}
+
+#[tokio::test]
 async fn who_watches_to_the_end_sees_every_turn_and_the_others_only_theirs() {
     let bench = Bench::new().await;
     let id = bench.runner.start(&me(), message("x")).await.unwrap().task.id;

@@ -46,7 +46,7 @@ async fn create(store: &dyn TaskStore, owner: &Owner, task: &Task) {
 async fn append_one(store: &dyn TaskStore, task: Task, next: &StoredEntry) -> Task {
     let task = apply(Some(task), next).unwrap();
     let after = StoredTask { sequence: next.sequence, ..stored(&Owner::anonymous(), &task) };
-    store.append(next.sequence - 1, std::slice::from_ref(next), &after).await.unwrap();
+    store.append(next.sequence - 1, std::slice::from_ref(next), &after, None).await.unwrap();
     task
 }
 
@@ -84,7 +84,7 @@ async fn refuses_what_does_not_follow(store: &dyn TaskStore) {
     let task = append_one(store, task, &next).await;
     for after in [0, 1, 3] {
         let again = update(after + 1, status(TaskState::Completed, None));
-        let refused = store.append(after, &[again], &stored(&Owner::anonymous(), &task)).await;
+        let refused = store.append(after, &[again], &stored(&Owner::anonymous(), &task), None).await;
         assert!(matches!(refused, Err(TaskStoreError::Conflict)), "after {after}");
     }
     assert_eq!(store.load(&task.id).await.unwrap().sequence, 2);
