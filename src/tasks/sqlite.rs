@@ -7,6 +7,7 @@
 mod list;
 mod look;
 mod push;
+mod write;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -30,6 +31,7 @@ use super::store::{
 };
 use super::subscription::is_settled;
 use push::PushWrite;
+use write::{EntryRow, FIND_KEY, TaskRow, Write, WriteKind, Written, write_all};
 
 pub use look::{TaskArchive, TaskSummary};
 
@@ -39,8 +41,6 @@ const QUEUE: usize = 1024;
 const READERS: u32 = 4;
 /// How long a read may wait for one of them: thousands of streams may want to read at once.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Writes in one transaction at most.
-const BATCH: usize = 256;
 /// A snapshot is written after so many entries, and from then on each time the log has grown by a quarter: that bounds
 /// what reading a task replays, and all snapshots of a task together stay a small multiple of its log.
 const SNAPSHOT_EVERY: u64 = 64;
@@ -51,61 +51,6 @@ pub struct SqliteTaskStore {
     writes: mpsc::Sender<Write>,
     readers: SqlitePool,
     _lock: Option<File>,
-}
-
-#[derive(Debug)]
-struct Write {
-    kind: WriteKind,
-    done: oneshot::Sender<Result<Written, TaskStoreError>>,
-}
-
-#[derive(Debug)]
-enum WriteKind {
-    Create {
-        row: TaskRow,
-        owner: Owner,
-        entry: EntryRow,
-        snapshot: String,
-        key: Option<IdempotencyKey>,
-    },
-    Append {
-        row: TaskRow,
-        after: u64,
-        entries: Vec<EntryRow>,
-        settled: bool,
-        snapshot: Option<String>,
-        key: Option<(Owner, IdempotencyKey)>,
-    },
-    BeginAttempt {
-        id: TaskId,
-    },
-    Push(PushWrite),
-}
-
-/// What of a task stands in columns of its own.
-#[derive(Debug)]
-struct TaskRow {
-    id: TaskId,
-    context_id: String,
-    state: String,
-    updated_at: String,
-    options: String,
-}
-
-/// A log entry as its row.
-#[derive(Debug)]
-struct EntryRow {
-    sequence: i64,
-    at: String,
-    entry: String,
-}
-
-#[derive(Debug)]
-enum Written {
-    Done,
-    Existing { task_id: TaskId, request: String },
-    Attempts(u32),
-    Push(PutPush),
 }
 
 impl SqliteTaskStore {
@@ -397,160 +342,6 @@ impl SqliteTaskStore {
 
 fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
-}
-
-/// Takes writes until nobody can send any more.
-async fn write_all(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Write>) {
-    let mut batch = Vec::with_capacity(BATCH);
-    while queue.recv_many(&mut batch, BATCH).await > 0 {
-        let (kinds, waiting): (Vec<WriteKind>, Vec<_>) =
-            batch.drain(..).map(|write| (write.kind, write.done)).unzip();
-        match commit(&mut connection, &kinds).await {
-            Ok(results) => {
-                for (done, result) in waiting.into_iter().zip(results) {
-                    let _ = done.send(result);
-                }
-            }
-            Err(error) => {
-                tracing::error!(%error, writes = kinds.len(), "the task store could not commit");
-                for done in waiting {
-                    let _ = done.send(Err(TaskStoreError::Unavailable(error.to_string().into())));
-                }
-            }
-        }
-    }
-}
-
-/// One transaction. A write that does not fit what is there changes nothing and does not disturb the others.
-async fn commit(
-    connection: &mut SqliteConnection,
-    kinds: &[WriteKind],
-) -> Result<Vec<Result<Written, TaskStoreError>>, sqlx::Error> {
-    let mut transaction = connection.begin().await?;
-    let mut results = Vec::with_capacity(kinds.len());
-    for kind in kinds {
-        results.push(match kind {
-            WriteKind::Create { .. } => create(&mut transaction, kind).await?,
-            WriteKind::Append { .. } => append(&mut transaction, kind).await?,
-            WriteKind::BeginAttempt { id } => begin_attempt(&mut transaction, id).await?,
-            WriteKind::Push(write) => push::write(&mut transaction, write).await?,
-        });
-    }
-    transaction.commit().await?;
-    Ok(results)
-}
-
-type WriteResult = Result<Result<Written, TaskStoreError>, sqlx::Error>;
-
-async fn create(connection: &mut SqliteConnection, kind: &WriteKind) -> WriteResult {
-    let WriteKind::Create { row, owner, entry, snapshot, key } = kind else { return Ok(Ok(Written::Done)) };
-    if let Some(key) = key {
-        let taken =
-            sqlx::query(FIND_KEY).bind(&owner.0).bind(&key.key).fetch_optional(&mut *connection).await?;
-        if let Some(row) = taken {
-            return Ok(Ok(Written::Existing {
-                task_id: TaskId(row.get("task_id")),
-                request: row.get("request"),
-            }));
-        }
-    }
-    sqlx::query(
-        "INSERT INTO tasks (id, owner, state, last_sequence, snapshot, snapshot_sequence, context_id, updated_at, options) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?4, ?6, ?7, ?8)",
-    )
-    .bind(row.id.as_str())
-    .bind(&owner.0)
-    .bind(&row.state)
-    .bind(entry.sequence)
-    .bind(snapshot)
-    .bind(&row.context_id)
-    .bind(&row.updated_at)
-    .bind(&row.options)
-    .execute(&mut *connection)
-    .await?;
-    insert_entry(connection, &row.id, entry).await?;
-    if let Some(key) = key {
-        insert_key(connection, owner, key, &row.id).await?;
-    }
-    Ok(Ok(Written::Done))
-}
-
-const FIND_KEY: &str = "SELECT task_id, request FROM idempotency_keys WHERE owner = ? AND key = ?";
-
-async fn insert_key(
-    connection: &mut SqliteConnection,
-    owner: &Owner,
-    key: &IdempotencyKey,
-    task_id: &TaskId,
-) -> Result<(), sqlx::Error> {
-    // A key that the same owner used in the meantime stays with its first request.
-    let insert = "INSERT INTO idempotency_keys (owner, key, request, task_id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
-    sqlx::query(insert)
-        .bind(&owner.0)
-        .bind(&key.key)
-        .bind(&key.request)
-        .bind(task_id.as_str())
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-async fn append(connection: &mut SqliteConnection, kind: &WriteKind) -> WriteResult {
-    let WriteKind::Append { row, after, entries, settled, snapshot, key } = kind else {
-        return Ok(Ok(Written::Done));
-    };
-    let Some(last) = entries.last() else { return Ok(Ok(Written::Done)) };
-    let updated = sqlx::query(
-        "UPDATE tasks SET state = ?1, last_sequence = ?2, snapshot = COALESCE(?3, snapshot), \
-         snapshot_sequence = CASE WHEN ?3 IS NULL THEN snapshot_sequence ELSE ?2 END, \
-         attempts = CASE WHEN ?6 THEN 0 ELSE attempts END, updated_at = ?7, options = ?8 \
-         WHERE id = ?4 AND last_sequence = ?5",
-    )
-    .bind(&row.state)
-    .bind(last.sequence)
-    .bind(snapshot)
-    .bind(row.id.as_str())
-    .bind(number(*after))
-    .bind(settled)
-    .bind(&row.updated_at)
-    .bind(&row.options)
-    .execute(&mut *connection)
-    .await?;
-    if updated.rows_affected() == 0 {
-        return Ok(Err(TaskStoreError::Conflict));
-    }
-    for entry in entries {
-        insert_entry(connection, &row.id, entry).await?;
-    }
-    if let Some((owner, key)) = key {
-        insert_key(connection, owner, key, &row.id).await?;
-    }
-    Ok(Ok(Written::Done))
-}
-
-async fn insert_entry(
-    connection: &mut SqliteConnection,
-    id: &TaskId,
-    entry: &EntryRow,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO entries (task_id, sequence, at, entry) VALUES (?, ?, ?, ?)")
-        .bind(id.as_str())
-        .bind(entry.sequence)
-        .bind(&entry.at)
-        .bind(&entry.entry)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-async fn begin_attempt(connection: &mut SqliteConnection, id: &TaskId) -> WriteResult {
-    let row = sqlx::query("UPDATE tasks SET attempts = attempts + 1 WHERE id = ? RETURNING attempts")
-        .bind(id.as_str())
-        .fetch_optional(connection)
-        .await?;
-    Ok(row.map_or(Err(TaskStoreError::NotFound), |row| {
-        Ok(Written::Attempts(u32::try_from(row.get::<i64, _>("attempts")).unwrap_or(u32::MAX)))
-    }))
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use super::super::push::{
     Secret, StoredPush,
 };
 use super::super::store::TaskStoreError;
-use super::{WriteResult, Written, number, unavailable, unsigned};
+use super::write::{WriteResult, Written};
+use super::{number, unavailable, unsigned};
 
 const COLUMNS: &str = "task_id, id, owner, format, url, token, scheme, credentials, created_at, revision, \
                        cursor, state, attempts, refusals, failing_since, next_attempt_at, last_error";
