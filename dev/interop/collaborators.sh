@@ -8,7 +8,6 @@ root=$(cd "$here/../.." && pwd)
 bin=$(cd "$1" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/drydock
 work=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
 . "$here/servers.sh"
 
 python_of() { # python_of FOLDER: the interpreter of an environment with the folder's requirements
