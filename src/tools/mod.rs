@@ -20,6 +20,7 @@ mod owned;
 mod pod_containers;
 mod registry;
 mod schema;
+mod set_aws_region;
 mod table;
 mod text;
 

@@ -22,6 +22,7 @@ use super::list_api_versions::ListApiVersions;
 use super::list_k8s_resources::ListK8sResources;
 use super::manage_k8s_resource::ManageK8sResource;
 use super::schema::{input_schema, output_schema};
+use super::set_aws_region::SetAwsRegion;
 use super::text::{nearest, plain, shorten};
 use super::{Annotations, Tool, ToolError, ToolOutcome, ToolSpec, Toolbox};
 
@@ -99,14 +100,16 @@ impl Registry {
     /// Everything that can be done in this environment.
     pub fn standard(environment: Environment) -> Self {
         let cluster = environment.clusters.only().map(|cluster| cluster.info.clone());
-        Self::empty(environment)
+        let aws = environment.aws.is_some();
+        let tools = Self::empty(environment)
             .with(DiagnoseCluster)
             .with(ListK8sResources)
             .with(ManageK8sResource)
             .with(GetPodLogs)
             .with(GetK8sEvents)
             .with(ListApiVersions)
-            .with(CurrentTime { cluster })
+            .with(CurrentTime { cluster });
+        if aws { tools.with(SetAwsRegion) } else { tools }
     }
 
     /// These tools and one more.
