@@ -41,3 +41,5 @@ pub mod tools;
 pub mod cluster;
 
 pub mod diagnosis;
+
+pub mod guide;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("auth", &[]),
     ("diagnosis", &[]),
+    ("guide", &[]),
     ("a2a::types", &[]),
     ("cluster", &["diagnosis"]),
     ("tools", &["cluster", "diagnosis"]),
