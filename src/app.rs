@@ -29,7 +29,7 @@ use crate::auth::Authenticator;
 use crate::cluster::{Cluster, ClusterInfo};
 use crate::model::Runbook;
 use crate::tasks::{AgentExecutor, Recovered, RunnerLimits, SqliteTaskStore, TaskRunner, TaskStore};
-use crate::tools::Registry;
+use crate::tools::{Environment, Registry};
 
 /// How long running tasks may take to end when the server stops. What is not done then is for the next start.
 const TASK_GRACE: Duration = Duration::from_secs(5);
@@ -236,7 +236,9 @@ fn looks_at(cluster: &ClusterInfo) -> String {
 }
 
 fn build_agent(cluster: Cluster, budget: Budget) -> Arc<dyn AgentExecutor> {
-    Arc::new(Agent::new(Arc::new(Runbook), Arc::new(Registry::kubernetes()), cluster, budget))
+    let name = Some(cluster.info.name.clone());
+    let tools = Registry::standard(Environment::of(cluster));
+    Arc::new(Agent::new(Arc::new(Runbook), Arc::new(tools), name, budget))
 }
 
 async fn build_store(storage: &Storage) -> anyhow::Result<(Arc<dyn TaskStore>, Option<Scratch>)> {

@@ -38,6 +38,8 @@ pub mod model;
 
 pub mod tools;
 
+pub mod aws;
+
 pub mod cluster;
 
 pub mod diagnosis;

@@ -8,22 +8,21 @@ use futures::stream::{self, BoxStream, FuturesUnordered};
 use futures::{FutureExt, StreamExt};
 
 use crate::a2a::types::{Message, PartContent, Role, TaskState};
-use crate::cluster::Cluster;
 use crate::model::{Model, ModelDelta, ModelError, ToolCall, Turn};
 use crate::tasks::{AgentExecutor, ExecutionRequest, TaskEvent};
-use crate::tools::{ToolContext, Toolbox};
+use crate::tools::{CallContext, Session, Toolbox};
 
 use super::budget::Budget;
 use super::investigation::{Effect, Input, Investigation};
 use super::output::OutputModes;
 use super::scope::{self, Request};
 
-/// The agent behind the tasks of one cluster.
+/// The agent behind the tasks.
 #[derive(Clone)]
 pub struct Agent {
     model: Arc<dyn Model>,
     toolbox: Arc<dyn Toolbox>,
-    cluster: Cluster,
+    cluster: Option<String>,
     budget: Budget,
 }
 
@@ -31,12 +30,17 @@ pub struct Agent {
 const TOOL_OUTCOME_BYTES: usize = 2 << 20;
 
 impl Agent {
-    /// An agent that asks `model` and works with `toolbox` on `cluster`.
-    pub fn new(model: Arc<dyn Model>, toolbox: Arc<dyn Toolbox>, cluster: Cluster, budget: Budget) -> Self {
+    /// An agent that asks `model` and works with `toolbox`, which looks at the cluster of this name, if it is only one.
+    pub fn new(
+        model: Arc<dyn Model>,
+        toolbox: Arc<dyn Toolbox>,
+        cluster: Option<String>,
+        budget: Budget,
+    ) -> Self {
         Self { model, toolbox, cluster, budget }
     }
 
-    fn call(&self, call: ToolCall, cx: ToolContext) -> BoxFuture<'static, Input> {
+    fn call(&self, call: ToolCall, cx: CallContext) -> BoxFuture<'static, Input> {
         let toolbox = Arc::clone(&self.toolbox);
         async move {
             let started = Instant::now();
@@ -53,7 +57,7 @@ impl AgentExecutor for Agent {
         let agent = self.clone();
         async_stream::stream! {
             let history = history(&request);
-            let asked = match scope::read(&history, &agent.cluster.info.name) {
+            let asked = match scope::read(&history, agent.cluster.as_deref()) {
                 Request::Answer(index) => index,
                 Request::Ask(question) => {
                     yield status(TaskState::InputRequired, question);
@@ -64,10 +68,11 @@ impl AgentExecutor for Agent {
                     return;
                 }
             };
-            let cx = ToolContext {
-                cluster: agent.cluster.clone(),
+            // Nobody can be asked for an approval yet: the agent only reads.
+            let session = Session::new(&request.owner.0, false);
+            let cx = CallContext {
                 cancellation: request.cancellation.child_token(),
-                max_bytes: TOOL_OUTCOME_BYTES,
+                ..CallContext::new(session, TOOL_OUTCOME_BYTES)
             };
             let _stops_tools_when_dropped = cx.cancellation.clone().drop_guard();
             let deadline = tokio::time::sleep(agent.budget.time);
@@ -75,8 +80,20 @@ impl AgentExecutor for Agent {
             let mut turn: BoxStream<'static, Input> = stream::pending().boxed();
             let mut tools = FuturesUnordered::new();
             let output = OutputModes::of(&request.options.accepted_output_modes);
+            let listed = tokio::select! {
+                biased;
+                () = request.cancellation.cancelled() => Ok(Vec::new()),
+                listed = agent.toolbox.list(&cx) => listed,
+            };
+            let tools_on_offer = match listed {
+                Ok(tools) => tools,
+                Err(problem) => {
+                    yield status(TaskState::Failed, problem.to_string());
+                    return;
+                }
+            };
             let (mut investigation, mut effects) =
-                Investigation::begin(conversation(&history, asked), agent.toolbox.list(), agent.budget, output);
+                Investigation::begin(conversation(&history, asked), tools_on_offer, agent.budget, output);
             loop {
                 for effect in effects {
                     match effect {

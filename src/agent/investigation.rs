@@ -308,12 +308,7 @@ fn report_artifact(outcome: &ToolOutcome) -> Option<TaskEvent> {
 }
 
 fn not_called(limit: Limit) -> ToolOutcome {
-    ToolOutcome {
-        is_error: true,
-        structured: Value::Null,
-        text: format!("not called: {limit} is reached"),
-        truncated: false,
-    }
+    ToolOutcome::failed(format!("not called: {limit} is reached"))
 }
 
 fn object(value: Value) -> Metadata {

@@ -39,14 +39,15 @@ pub(super) enum Request {
 }
 
 /// Reads the newest message of a history. Where the client was asked which cluster it means, its answer completes the
-/// message before.
-pub(super) fn read(history: &[Message], cluster: &str) -> Request {
+/// message before. An agent of several clusters (`None`) asks where it needs to, not here.
+pub(super) fn read(history: &[Message], cluster: Option<&str>) -> Request {
     let newest = history.len().saturating_sub(1);
     let scopes: Result<Vec<Option<RequestedScope>>, String> = history.iter().map(scope_of).collect();
     let scopes = match scopes {
         Ok(scopes) => scopes,
         Err(problem) => return Request::Refuse(problem),
     };
+    let Some(cluster) = cluster else { return Request::Answer(newest) };
     let is_elsewhere = |scope: &RequestedScope| {
         scope.cluster.as_ref().is_some_and(|wanted| !wanted.eq_ignore_ascii_case(cluster))
     };
@@ -149,7 +150,7 @@ mod tests {
     #[case::namespaces(json!({ "namespaces": ["a", "b"] }))]
     #[case::an_object(json!({ "object": { "kind": "Deployment", "name": "web", "namespace": "a" } }))]
     fn what_can_be_looked_at_is_answered(#[case] scope: Value) {
-        assert_eq!(answers(&read(&[wants(scope)], "shop")), Some(0));
+        assert_eq!(answers(&read(&[wants(scope)], Some("shop"))), Some(0));
     }
 
     #[rstest]
@@ -158,27 +159,27 @@ mod tests {
     #[case::no_list(json!({ "namespaces": "a" }), "scope.namespaces")]
     #[case::no_name(json!({ "object": { "kind": "Pod" } }), "name")]
     fn what_makes_no_sense_is_refused_by_name(#[case] scope: Value, #[case] named: &str) {
-        let Request::Refuse(problem) = read(&[wants(scope)], "shop") else { panic!("refused") };
+        let Request::Refuse(problem) = read(&[wants(scope)], Some("shop")) else { panic!("refused") };
         assert!(problem.contains(named), "{problem}");
     }
 
     #[test]
     fn data_without_a_scope_is_free() {
         let free = Message { parts: vec![Part::data(json!({ "ticket": 7 }))], ..says("") };
-        assert_eq!(answers(&read(&[free], "shop")), Some(0));
+        assert_eq!(answers(&read(&[free], Some("shop"))), Some(0));
     }
 
     #[test]
     fn who_wants_another_cluster_is_asked_until_the_answer_names_this_one() {
         let elsewhere = || wants(json!({ "cluster": "bank", "namespaces": ["a"] }));
         let mut history = vec![elsewhere()];
-        let Request::Ask(question) = read(&history, "shop") else { panic!("asked") };
+        let Request::Ask(question) = read(&history, Some("shop")) else { panic!("asked") };
         assert!(question.contains("shop") && question.contains("bank"));
         history.extend([Message::agent_text(question), says("hm")]);
-        assert!(matches!(read(&history, "shop"), Request::Ask(_)));
+        assert!(matches!(read(&history, Some("shop")), Request::Ask(_)));
         history.push(says("shop"));
-        assert_eq!(answers(&read(&history, "shop")), Some(0), "the first request is answered now");
+        assert_eq!(answers(&read(&history, Some("shop"))), Some(0), "the first request is answered now");
         history.push(says("and why is web down in shop?"));
-        assert_eq!(answers(&read(&history, "shop")), Some(4));
+        assert_eq!(answers(&read(&history, Some("shop"))), Some(4));
     }
 }

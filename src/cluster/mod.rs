@@ -6,6 +6,7 @@
 mod age;
 mod bundle;
 mod capture;
+mod clusters;
 mod connect;
 mod discovery;
 mod kind;
@@ -23,6 +24,7 @@ use tokio::sync::Semaphore;
 pub use age::age;
 pub use bundle::{Bundle, BundleApi, BundleResponse, Damaged, serve_bundle};
 pub use capture::{CaptureError, CaptureLimits, Captured, capture};
+pub use clusters::{ClusterRef, Clusters};
 pub use kind::Kind;
 pub use pod_status::{PodStatus, pod_status};
 pub use reader::{ListQuery, LogQuery, Page};

@@ -6,15 +6,20 @@ use serde_json::{Map, Value};
 use super::ToolError;
 use super::text::{nearest, shorten};
 
-/// The arguments without what means absent, numbers as numbers; everything required is there and in range.
-pub(super) fn check(schema: &Value, arguments: Value) -> Result<Map<String, Value>, ToolError> {
+/// The arguments as an object, without what means absent.
+pub(super) fn object(arguments: Value) -> Result<Map<String, Value>, ToolError> {
     let mut arguments = match arguments {
         Value::Object(arguments) => arguments,
         Value::Null => Map::new(),
         _ => return Err(ToolError::InvalidInput("arguments must be an object".to_owned())),
     };
     arguments.retain(|_, value| !value.is_null() && value != "");
-    for (name, value) in &mut arguments {
+    Ok(arguments)
+}
+
+/// Makes numbers of what are numbers; everything required is there and in range.
+pub(super) fn check(schema: &Value, arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
+    for (name, value) in arguments.iter_mut() {
         let property = &schema["properties"][name];
         repair(property, value);
         if is_out_of_range(property, value) {
@@ -23,12 +28,18 @@ pub(super) fn check(schema: &Value, arguments: Value) -> Result<Map<String, Valu
     }
     let mut required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
     match required.find(|name| !arguments.contains_key(*name)) {
-        None => Ok(arguments),
+        None => Ok(()),
         Some(name) => {
             let description = schema["properties"][name]["description"].as_str().unwrap_or_default();
             Err(ToolError::InvalidInput(format!("{name} is required: {description}")))
         }
     }
+}
+
+/// True for one of these choices, in any letters.
+pub(super) fn is_choice(choices: &Value, word: &str) -> bool {
+    let word = Value::from(word);
+    choices.as_array().into_iter().flatten().any(|choice| is_same_word(choice, &word))
 }
 
 /// The typed arguments.
@@ -47,11 +58,15 @@ pub(super) fn parse<T: DeserializeOwned>(
     })
 }
 
+/// What callers may give to every tool, also where it says nothing.
+const EVERYWHERE: [&str; 3] = ["cluster_name", "region", "role_arn"];
+
 /// A line for each argument that the tool does not know; it is ignored, but a misspelt one should not go unnoticed.
 pub(super) fn unknown(schema: &Value, arguments: &Map<String, Value>) -> Vec<String> {
     let known: Vec<&str> =
         schema["properties"].as_object().into_iter().flat_map(Map::keys).map(String::as_str).collect();
-    let unknown = arguments.keys().filter(|name| !known.contains(&name.as_str()));
+    let tolerated = |name: &str| known.contains(&name) || EVERYWHERE.contains(&name);
+    let unknown = arguments.keys().filter(|name| !tolerated(name));
     unknown
         .map(|name| {
             let near = nearest(name, known.iter().copied(), 1);
@@ -154,10 +169,12 @@ mod tests {
     }
 
     fn read(arguments: Value) -> Result<Input, String> {
-        let schema = input_schema::<Input>();
-        check(&schema, arguments)
-            .and_then(|arguments| parse(&schema, arguments))
-            .map_err(|error| error.to_string())
+        let schema = input_schema::<Input>(&[]);
+        let checked = object(arguments).and_then(|mut arguments| {
+            check(&schema, &mut arguments)?;
+            parse(&schema, arguments)
+        });
+        checked.map_err(|error| error.to_string())
     }
 
     #[rstest]
@@ -211,7 +228,7 @@ mod tests {
     #[test]
     fn misspelt_arguments_are_pointed_out() {
         let given = json!({ "name": "x", "namespace": "shop", "qqqqqqq": 1 });
-        let notes = unknown(&input_schema::<Input>(), given.as_object().unwrap());
+        let notes = unknown(&input_schema::<Input>(&[]), given.as_object().unwrap());
         assert_eq!(
             notes,
             [

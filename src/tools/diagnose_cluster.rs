@@ -31,15 +31,18 @@ pub(super) struct Input {
 
 impl Tool for DiagnoseCluster {
     const NAME: &'static str = "diagnose_cluster";
+    const TITLE: &'static str = "Find root causes";
     const DESCRIPTION: &'static str = "Finds out what is wrong in the cluster, in some namespaces or with one object, and why: root causes with \
          evidence, what they affect, and how to repair them with commands. Use it first; it reads objects, events and \
          the logs of suspects by itself.";
     type Input = Input;
+    type Output = crate::diagnosis::report::Report;
+    type Context = ToolContext;
 
     async fn run(&self, input: Input, cx: &ToolContext) -> Result<ToolOutcome, ToolError> {
         let scope = scope(input, cx).await?;
         let report = diagnose(&cx.cluster, &scope, SnapshotLimits::default(), |_| {}).await?;
-        outcome(report, cx.max_bytes)
+        outcome(report, cx.call.max_bytes)
     }
 }
 
@@ -106,7 +109,7 @@ fn outcome(report: Report, max_bytes: usize) -> Result<ToolOutcome, ToolError> {
         tracing::error!(%error, "a report cannot be written as JSON");
         ToolError::Bug
     })?;
-    Ok(ToolOutcome { is_error: false, structured, text, truncated: left_out > 0 })
+    Ok(ToolOutcome { truncated: left_out > 0, ..ToolOutcome::new(structured, text) })
 }
 
 /// The report without the last findings, which matter least, if it would be too long.

@@ -62,10 +62,14 @@ fn default_limit() -> usize {
 
 impl Tool for GetK8sEvents {
     const NAME: &'static str = "get_k8s_events";
+    const TITLE: &'static str = "Read Kubernetes events";
     const DESCRIPTION: &'static str = "Kubernetes events, newest first: of one object and of what it owns (for a Deployment also its ReplicaSets and \
          Pods), of a kind, of a namespace or of the whole cluster. They say why pods are not scheduled, images not \
          pulled, volumes not mounted, probes failing.";
+    const SENSITIVE: bool = true;
     type Input = Input;
+    type Output = Value;
+    type Context = ToolContext;
 
     async fn run(&self, input: Input, cx: &ToolContext) -> Result<ToolOutcome, ToolError> {
         let mut subject = Subject::of(&input, cx).await?;
@@ -251,7 +255,7 @@ impl Answer {
             "count": self.events.len(), "total": total, "events": self.events.iter().map(entry).collect::<Vec<_>>(),
             "notes": self.notes,
         });
-        ToolOutcome { is_error: false, structured, text, truncated }
+        ToolOutcome { truncated, ..ToolOutcome::new(structured, text) }
     }
 
     fn table(&self, with_namespace: bool, now: Timestamp) -> String {

@@ -59,9 +59,13 @@ fn default_limit_bytes() -> usize {
 
 impl Tool for GetPodLogs {
     const NAME: &'static str = "get_pod_logs";
+    const TITLE: &'static str = "Read the log of a pod";
     const DESCRIPTION: &'static str = "The newest lines of a pod's log, of the container in trouble unless one is named. For a container that crashes, \
          previous=true shows what it wrote before it ended. Credentials in the log are replaced.";
+    const SENSITIVE: bool = true;
     type Input = Input;
+    type Output = Value;
+    type Context = ToolContext;
 
     async fn run(&self, input: Input, cx: &ToolContext) -> Result<ToolOutcome, ToolError> {
         let grep = input.grep.as_deref().map(pattern).transpose()?;
@@ -88,7 +92,8 @@ impl Tool for GetPodLogs {
             }
             Err(error) => return Err(error.into()),
         };
-        let room = input.limit_bytes.min(cx.max_bytes - cx.max_bytes.min(1024).min(cx.max_bytes / 2));
+        let room =
+            input.limit_bytes.min(cx.call.max_bytes - cx.call.max_bytes.min(1024).min(cx.call.max_bytes / 2));
         let lines = Lines::newest(&log, grep.as_ref(), input.tail_lines as usize, room);
         let note = refusal.or_else(|| lines.note(container, &input));
         Ok(outcome(&query, container, &all, &lines, note))
@@ -239,5 +244,5 @@ fn outcome(
         "previous": query.previous, "otherContainers": others, "restarts": container.restarts,
         "lineCount": lines.kept.len(), "logLines": lines.kept, "note": note,
     });
-    ToolOutcome { is_error: false, structured, text, truncated: lines.is_cut() }
+    ToolOutcome { truncated: lines.is_cut(), ..ToolOutcome::new(structured, text) }
 }

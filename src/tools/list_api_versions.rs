@@ -22,10 +22,13 @@ pub(super) struct Input {}
 
 impl Tool for ListApiVersions {
     const NAME: &'static str = "list_api_versions";
+    const TITLE: &'static str = "List the kinds of a cluster";
     const DESCRIPTION: &'static str = "Lists every API group and version of the cluster with its kinds: plural, short names, whether they live in \
          namespaces, and whether they are custom resources. Use it to find out how a kind is called, or whether an \
          operator is installed.";
     type Input = Input;
+    type Output = Value;
+    type Context = ToolContext;
 
     async fn run(&self, _input: Input, cx: &ToolContext) -> Result<ToolOutcome, ToolError> {
         let kinds = cx.cluster.kinds().await?;

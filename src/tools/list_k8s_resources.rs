@@ -46,16 +46,19 @@ fn default_limit() -> u32 {
 
 impl Tool for ListK8sResources {
     const NAME: &'static str = "list_k8s_resources";
+    const TITLE: &'static str = "List Kubernetes objects";
     const DESCRIPTION: &'static str = "Lists Kubernetes objects of one kind with their status, such as ready, restarts and node of pods, replicas \
          of workloads, conditions and capacity of nodes, ports and selectors of services, and their labels and age. \
          Use it to see what there is and what is not well; read one object in full with manage_k8s_resource.";
     type Input = Input;
+    type Output = Value;
+    type Context = ToolContext;
 
     async fn run(&self, input: Input, cx: &ToolContext) -> Result<ToolOutcome, ToolError> {
         let kind = cx.cluster.resolve(&input.kind, input.api_version.as_deref()).await?;
         let mut query = query(&kind, &input);
         let listing = Listing::new(&kind, &query, cx.cluster.list(&kind, &query).await?, cx.now());
-        let fitting = listing.fitting(cx.max_bytes);
+        let fitting = listing.fitting(cx.call.max_bytes);
         let listing = match fitting < listing.page.items.len() {
             false => listing,
             // The server's token leads to what follows the page: the page has to end where the outcome does.
@@ -165,7 +168,7 @@ impl<'a> Listing<'a> {
             "continue": self.page.continue_token,
             "remaining": self.page.remaining,
         });
-        ToolOutcome { is_error: false, structured, text, truncated }
+        ToolOutcome { truncated, ..ToolOutcome::new(structured, text) }
     }
 
     fn nothing(&self, presence: &Presence) -> String {

@@ -37,9 +37,12 @@ pub(super) struct Input {
 
 impl Tool for ManageK8sResource {
     const NAME: &'static str = "manage_k8s_resource";
+    const TITLE: &'static str = "Read or change a Kubernetes object";
     const DESCRIPTION: &'static str = "Reads one Kubernetes object in full: spec, status, annotations. Values of Secrets are never shown, only their \
          keys. This server is read-only: create, replace, patch and delete are refused.";
     type Input = Input;
+    type Output = Value;
+    type Context = ToolContext;
 
     async fn run(&self, input: Input, cx: &ToolContext) -> Result<ToolOutcome, ToolError> {
         if input.operation != Operation::Read {

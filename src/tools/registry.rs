@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tracing::Instrument;
 
-use crate::cluster::{ClusterError, ClusterInfo};
+use crate::cluster::ClusterError;
 
 use super::arguments;
 use super::bounds::bound;
+use super::context::{CallContext, Context, Environment};
 use super::current_time::CurrentTime;
 use super::diagnose_cluster::DiagnoseCluster;
 use super::get_k8s_events::GetK8sEvents;
@@ -20,64 +21,98 @@ use super::get_pod_logs::GetPodLogs;
 use super::list_api_versions::ListApiVersions;
 use super::list_k8s_resources::ListK8sResources;
 use super::manage_k8s_resource::ManageK8sResource;
-use super::schema::{CLUSTER_NAME, input_schema};
+use super::schema::{input_schema, output_schema};
 use super::text::{nearest, plain, shorten};
-use super::{Tool, ToolContext, ToolError, ToolOutcome, ToolSpec, Toolbox};
+use super::{Annotations, Tool, ToolError, ToolOutcome, ToolSpec, Toolbox};
 
 /// How long a call may take where nothing else is said.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Tools by name. A call never panics and never runs longer than the deadline.
 pub struct Registry {
+    environment: Environment,
     tools: Vec<Registered>,
     deadline: Duration,
 }
 
 type Outcome = Result<ToolOutcome, ToolError>;
-type Call = dyn Fn(Map<String, Value>, ToolContext) -> BoxFuture<'static, Outcome> + Send + Sync;
+type Call = dyn Fn(Map<String, Value>, CallContext) -> BoxFuture<'static, Outcome> + Send + Sync;
 
 struct Registered {
+    /// As it is offered to who may do everything.
     spec: ToolSpec,
+    /// As it is offered to who may only read, if it is.
+    reading: Option<ToolSpec>,
+    sensitive: bool,
     call: Box<Call>,
 }
 
 impl Registered {
-    fn new<T: Tool>(tool: T) -> Self {
-        let tool = Arc::new(tool);
-        let schema = Arc::new(input_schema::<T::Input>());
-        let spec =
-            ToolSpec { name: T::NAME, description: T::DESCRIPTION, input_schema: Value::clone(&schema) };
-        let call = move |arguments, cx: ToolContext| {
-            let (tool, schema) = (Arc::clone(&tool), Arc::clone(&schema));
-            async move { tool.run(arguments::parse(&schema, arguments)?, &cx).await }.boxed()
+    fn new<T: Tool>(tool: T, environment: &Environment) -> Self {
+        let (tool, environment) = (Arc::new(tool), environment.clone());
+        let schema = Arc::new(input_schema::<T::Input>(&T::Context::arguments(&environment)));
+        let spec = ToolSpec {
+            name: T::NAME.into(),
+            title: T::TITLE.into(),
+            description: T::DESCRIPTION.into(),
+            input_schema: Value::clone(&schema),
+            output_schema: Some(output_schema::<T::Output>()),
+            annotations: T::ANNOTATIONS,
         };
-        Self { spec, call: Box::new(call) }
+        let call = move |mut arguments, call: CallContext| {
+            let (tool, schema, environment) = (Arc::clone(&tool), Arc::clone(&schema), environment.clone());
+            async move {
+                let cx = T::Context::take(&environment, &mut arguments, &call).await?;
+                tool.run(arguments::parse(&schema, arguments)?, &cx).await
+            }
+            .boxed()
+        };
+        let reading = reading(&spec, T::READ_OPERATIONS);
+        Self { spec, reading, sensitive: T::SENSITIVE, call: Box::new(call) }
+    }
+
+    /// As it is offered to this caller, if it is.
+    fn offered(&self, may_write: bool) -> Option<&ToolSpec> {
+        if may_write { Some(&self.spec) } else { self.reading.as_ref() }
     }
 }
 
-impl Default for Registry {
-    fn default() -> Self {
-        Self { tools: Vec::new(), deadline: DEADLINE }
+/// The tool where nothing may be changed: whole, with some operations, or not at all.
+fn reading(spec: &ToolSpec, operations: &[&str]) -> Option<ToolSpec> {
+    if spec.annotations.read_only_hint {
+        return Some(spec.clone());
     }
+    if operations.is_empty() {
+        return None;
+    }
+    let mut spec = ToolSpec { annotations: Annotations::READS, ..spec.clone() };
+    spec.input_schema["properties"]["operation"]["enum"] = operations.into();
+    Some(spec)
 }
 
 impl Registry {
-    /// The tools that read a Kubernetes cluster.
-    pub fn kubernetes() -> Self {
-        Self::default()
+    /// No tools yet.
+    pub fn empty(environment: Environment) -> Self {
+        Self { environment, tools: Vec::new(), deadline: DEADLINE }
+    }
+
+    /// Everything that can be done in this environment.
+    pub fn standard(environment: Environment) -> Self {
+        let cluster = environment.clusters.only().map(|cluster| cluster.info.clone());
+        Self::empty(environment)
             .with(DiagnoseCluster)
             .with(ListK8sResources)
             .with(ManageK8sResource)
             .with(GetPodLogs)
             .with(GetK8sEvents)
             .with(ListApiVersions)
-            .with(CurrentTime)
+            .with(CurrentTime { cluster })
     }
 
     /// These tools and one more.
     #[must_use]
     pub fn with<T: Tool>(mut self, tool: T) -> Self {
-        self.tools.push(Registered::new(tool));
+        self.tools.push(Registered::new(tool, &self.environment));
         self
     }
 
@@ -88,9 +123,10 @@ impl Registry {
         self
     }
 
-    fn find(&self, name: &str) -> Result<&Registered, ToolError> {
+    fn find(&self, name: &str, may_write: bool) -> Result<&Registered, ToolError> {
         self.tools.iter().find(|tool| tool.spec.name == name).ok_or_else(|| {
-            let names = || self.tools.iter().map(|tool| tool.spec.name);
+            let offered = || self.tools.iter().filter_map(|tool| tool.offered(may_write));
+            let names = || offered().map(|spec| &*spec.name);
             let near = match nearest(name, names(), 1) {
                 near if near.is_empty() => names().map(str::to_owned).collect(),
                 near => near,
@@ -99,11 +135,29 @@ impl Registry {
         })
     }
 
-    async fn try_call(&self, name: &str, arguments: Value, cx: &ToolContext) -> Outcome {
-        let tool = self.find(name)?;
-        let mut arguments = arguments::check(&tool.spec.input_schema, arguments)?;
-        check_cluster(arguments.remove(CLUSTER_NAME), &cx.cluster.info)?;
-        let notes = arguments::unknown(&tool.spec.input_schema, &arguments);
+    async fn try_call(&self, name: &str, arguments: Value, cx: &CallContext) -> Outcome {
+        let gate = &self.environment.gate;
+        let may_write = gate.may_write(cx);
+        let tool = self.find(name, may_write)?;
+        let mut arguments = arguments::object(arguments)?;
+        let Some(offered) = tool.offered(may_write) else {
+            gate.check_write(name, cx)?;
+            return Err(ToolError::Bug);
+        };
+        if !may_write && !tool.spec.annotations.read_only_hint {
+            let asked = arguments.get("operation").and_then(Value::as_str).unwrap_or_default();
+            let choices = |spec: &ToolSpec| spec.input_schema["properties"]["operation"]["enum"].clone();
+            if arguments::is_choice(&choices(&tool.spec), asked)
+                && !arguments::is_choice(&choices(offered), asked)
+            {
+                gate.check_write(&format!("the operation {asked} of {name}"), cx)?;
+            }
+        }
+        if tool.sensitive {
+            gate.check_sensitive(name)?;
+        }
+        arguments::check(&offered.input_schema, &mut arguments)?;
+        let notes = arguments::unknown(&offered.input_schema, &arguments);
         let run = AssertUnwindSafe((tool.call)(arguments, cx.clone())).catch_unwind();
         let mut outcome = tokio::select! {
             biased;
@@ -123,11 +177,12 @@ impl Registry {
 
 #[async_trait::async_trait]
 impl Toolbox for Registry {
-    fn list(&self) -> Vec<ToolSpec> {
-        self.tools.iter().map(|tool| tool.spec.clone()).collect()
+    async fn list(&self, cx: &CallContext) -> Result<Vec<ToolSpec>, ToolError> {
+        let may_write = self.environment.gate.may_write(cx);
+        Ok(self.tools.iter().filter_map(|tool| tool.offered(may_write)).cloned().collect())
     }
 
-    async fn call(&self, name: &str, arguments: Value, cx: &ToolContext) -> ToolOutcome {
+    async fn call(&self, name: &str, arguments: Value, cx: &CallContext) -> ToolOutcome {
         let span = tracing::info_span!("tool", tool.name = name);
         let called = async {
             let outcome = self.try_call(name, arguments, cx).await;
@@ -143,55 +198,5 @@ fn failed(error: &ToolError) -> ToolOutcome {
     } else if matches!(error, ToolError::Bug) {
         tracing::error!("a tool panicked");
     }
-    let text = plain(&error.to_string());
-    ToolOutcome { is_error: true, structured: json!({ "error": text }), text, truncated: false }
-}
-
-/// A tool works on one cluster. Callers may name it by any part of what it is called: `prod` for
-/// `arn:aws:eks:eu-west-1:111122223333:cluster/prod` or `admin@prod.eu-west-1.eksctl.io`, or the other way round.
-fn check_cluster(given: Option<Value>, cluster: &ClusterInfo) -> Result<(), ToolError> {
-    let Some(given) = given else { return Ok(()) };
-    let given = given.as_str().map_or_else(|| given.to_string(), |name| name.trim().to_owned());
-    let is_part = |part: &str, whole: &str| {
-        part.eq_ignore_ascii_case(whole)
-            || whole.split(['/', '@', ':', '.']).any(|segment| segment.eq_ignore_ascii_case(part))
-    };
-    if given.is_empty() || is_part(&given, &cluster.name) || is_part(&cluster.name, &given) {
-        return Ok(());
-    }
-    Err(ToolError::InvalidInput(format!(
-        "cluster_name {:?} is not the cluster of this server: it works on {:?}; leave cluster_name out or name that one",
-        shorten(&given, 60),
-        cluster.name
-    )))
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    #[rstest]
-    #[case::none(None, true)]
-    #[case::empty(Some(""), true)]
-    #[case::its_arn(Some("arn:aws:eks:eu-west-1:111122223333:cluster/prod"), true)]
-    #[case::its_name(Some("prod"), true)]
-    #[case::in_other_letters(Some("Prod"), true)]
-    #[case::another(Some("prod-2"), false)]
-    #[case::a_piece_of_it(Some("pro"), false)]
-    fn a_cluster_is_known_by_the_parts_of_its_name(#[case] given: Option<&str>, #[case] fits: bool) {
-        let name = "arn:aws:eks:eu-west-1:111122223333:cluster/prod".to_owned();
-        let info = ClusterInfo { name, version: None, recorded: false, captured_at: None };
-        assert_eq!(check_cluster(given.map(Value::from), &info).is_ok(), fits);
-    }
-
-    #[test]
-    fn an_arn_names_a_cluster_that_is_known_by_its_short_name() {
-        let info = ClusterInfo { name: "prod".to_owned(), version: None, recorded: true, captured_at: None };
-        let arn = Value::from("arn:aws:eks:eu-west-1:111122223333:cluster/prod");
-        assert!(check_cluster(Some(arn), &info).is_ok());
-        let refused = check_cluster(Some(Value::from("test")), &info).unwrap_err().to_string();
-        assert!(refused.contains("it works on \"prod\""), "{refused}");
-    }
+    ToolOutcome::failed(plain(&error.to_string()))
 }

@@ -1,19 +1,14 @@
-//! The JSON schema of a tool's arguments, from their type.
+//! The JSON schemas of a tool's arguments and of its outcome, from their types.
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-/// The argument that every tool takes.
-pub(super) const CLUSTER_NAME: &str = "cluster_name";
+use super::context::CommonArgument;
 
 /// Draft 2020-12, in one piece. Optional arguments are not `required`; that `null` means absent, too, goes unsaid.
-pub(super) fn input_schema<T: JsonSchema>() -> Value {
-    let settings = SchemaSettings::draft2020_12().with(|settings| {
-        settings.inline_subschemas = true;
-        settings.meta_schema = None;
-    });
-    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+pub(super) fn input_schema<T: JsonSchema>(common: &[CommonArgument]) -> Value {
+    let mut schema = schema_of::<T>();
     let mut properties = match schema["properties"].take() {
         Value::Object(properties) => properties,
         _ => Map::new(),
@@ -21,16 +16,53 @@ pub(super) fn input_schema<T: JsonSchema>() -> Value {
     for property in properties.values_mut() {
         tidy(property);
     }
-    properties.insert(
-        CLUSTER_NAME.to_owned(),
-        json!({
-            "type": "string",
-            "description": "Name of the cluster. May be left out: this server works on one cluster.",
-        }),
-    );
-    match &schema["required"] {
-        Value::Null => json!({ "type": "object", "properties": properties }),
+    let mut required = match schema["required"].take() {
+        Value::Array(required) => required,
+        _ => Vec::new(),
+    };
+    for argument in common {
+        properties.insert(argument.name.to_owned(), argument.schema());
+        if argument.required {
+            required.push(argument.name.into());
+        }
+    }
+    match required.as_slice() {
+        [] => json!({ "type": "object", "properties": properties }),
         required => json!({ "type": "object", "properties": properties, "required": required }),
+    }
+}
+
+/// Draft 2020-12, in one piece. Nothing is required, because an outcome may be cut to a size.
+pub(super) fn output_schema<T: JsonSchema>() -> Value {
+    let mut schema = schema_of::<T>();
+    require_nothing(&mut schema);
+    if let Some(object) = schema.as_object_mut() {
+        object.remove("title");
+        object.insert("type".to_owned(), "object".into());
+    }
+    schema
+}
+
+fn schema_of<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    match settings.into_generator().into_root_schema_for::<T>().to_value() {
+        Value::Object(schema) => Value::Object(schema),
+        // The schema of any value.
+        _ => json!({}),
+    }
+}
+
+fn require_nothing(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            members.retain(|name, value| name != "required" || !value.is_array());
+            members.values_mut().for_each(require_nothing);
+        }
+        Value::Array(items) => items.iter_mut().for_each(require_nothing),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use drydock::a2a::types::{ContextId, Message, Role, Task, TaskId, TaskState, TaskStatus, Timestamp};
 use drydock::agent::{Agent, Budget};
-use drydock::cluster::{Cluster, ClusterInfo};
 use drydock::model::{ModelDelta, ModelError, Scripted, ScriptedTurn, ToolCall, Turn};
 use drydock::tasks::{AgentExecutor, ExecutionRequest, Owner, RequestOptions, TaskEvent};
-use drydock::tools::{ToolContext, ToolOutcome, ToolSpec, Toolbox};
+use drydock::tools::{CallContext, ToolError, ToolOutcome, ToolSpec, Toolbox};
 use futures::StreamExt;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -32,31 +31,18 @@ impl Drop for CountsItsEnd {
 
 #[async_trait::async_trait]
 impl Toolbox for TestTools {
-    fn list(&self) -> Vec<ToolSpec> {
-        ["quick", "endless"].map(|name| ToolSpec { name, description: "", input_schema: json!({}) }).into()
+    async fn list(&self, _cx: &CallContext) -> Result<Vec<ToolSpec>, ToolError> {
+        Ok(["quick", "endless"].map(|name| ToolSpec::named(name, json!({}))).into())
     }
 
-    async fn call(&self, name: &str, arguments: Value, _cx: &ToolContext) -> ToolOutcome {
+    async fn call(&self, name: &str, arguments: Value, _cx: &CallContext) -> ToolOutcome {
         if name == "endless" {
             let _counted = CountsItsEnd(Arc::clone(&self.dropped));
             self.endless_runs.notify_one();
             std::future::pending::<()>().await;
         }
-        ToolOutcome {
-            is_error: false,
-            structured: Value::Null,
-            text: format!("quick {arguments}"),
-            truncated: false,
-        }
+        ToolOutcome::new(Value::Null, format!("quick {arguments}"))
     }
-}
-
-fn no_cluster() -> Cluster {
-    let service = tower::service_fn(|_: http::Request<kube::client::Body>| async {
-        Ok::<_, std::convert::Infallible>(http::Response::new(kube::client::Body::empty()))
-    });
-    let info = ClusterInfo { name: "none".to_owned(), version: None, recorded: true, captured_at: None };
-    Cluster::new(kube::Client::new(service, "default"), info)
 }
 
 fn request() -> ExecutionRequest {
@@ -79,7 +65,7 @@ fn request() -> ExecutionRequest {
 
 fn agent(model: &Scripted, tools: &Arc<TestTools>, budget: Budget) -> Agent {
     let toolbox: Arc<dyn Toolbox> = Arc::clone(tools) as Arc<dyn Toolbox>;
-    Agent::new(Arc::new(model.clone()), toolbox, no_cluster(), budget)
+    Agent::new(Arc::new(model.clone()), toolbox, None, budget)
 }
 
 fn calls(name: &str) -> ScriptedTurn {

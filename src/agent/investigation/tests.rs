@@ -7,11 +7,11 @@ fn call(id: &str) -> ToolCall {
 }
 
 fn outcome(text: &str) -> ToolOutcome {
-    ToolOutcome { is_error: false, structured: Value::Null, text: text.to_owned(), truncated: false }
+    ToolOutcome::new(Value::Null, text.to_owned())
 }
 
 fn begin(budget: Budget) -> (Investigation, Vec<Effect>) {
-    let spec = ToolSpec { name: "get_pod_logs", description: "", input_schema: json!({}) };
+    let spec = ToolSpec::named("get_pod_logs", json!({}));
     let user = Turn::User { text: "why?".to_owned(), data: Vec::new() };
     Investigation::begin(vec![user], vec![spec], budget, OutputModes::of(&[]))
 }

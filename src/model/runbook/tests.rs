@@ -43,7 +43,7 @@ fn text_of(deltas: &[ModelDelta]) -> String {
 }
 
 fn specs() -> Vec<ToolSpec> {
-    TOOLS.iter().map(|name| ToolSpec { name, description: "", input_schema: json!({}) }).collect()
+    TOOLS.iter().map(|name| ToolSpec::named(*name, json!({}))).collect()
 }
 
 /// The cluster: namespaces shop and bank; in shop the Deployment catalog is broken, cart is well; bank has ledger-sync.
@@ -72,7 +72,7 @@ fn answer_of(call: &ToolCall) -> ToolOutcome {
 }
 
 fn outcome(structured: Value, text: &str) -> ToolOutcome {
-    ToolOutcome { is_error: false, structured, text: text.to_owned(), truncated: false }
+    ToolOutcome::new(structured, text.to_owned())
 }
 
 fn report() -> Value {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use drydock::agent::{Agent, Budget};
 use drydock::cluster::{Cluster, ClusterSource};
 use drydock::model::Runbook;
-use drydock::tools::Registry;
+use drydock::tools::{Environment, Registry};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -15,7 +15,12 @@ use crate::support::{TestAgent, process, v1_message};
 async fn agent() -> (TestAgent, String) {
     let shop = Cluster::open(&ClusterSource::Bundle(process::bundle("broken"))).await.unwrap();
     let name = shop.info.name.clone();
-    let agent = Agent::new(Arc::new(Runbook), Arc::new(Registry::kubernetes()), shop, Budget::default());
+    let agent = Agent::new(
+        Arc::new(Runbook),
+        Arc::new(Registry::standard(Environment::of(shop))),
+        Some(name.clone()),
+        Budget::default(),
+    );
     (TestAgent::start(Arc::new(agent)).await, name)
 }
 

@@ -1,10 +1,10 @@
 //! No outcome is longer than it may be, and what is cut says so.
 
-use drydock::tools::{Registry, Toolbox};
+use drydock::tools::Toolbox;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::shop::{cluster_of, context, event, object, shop};
+use super::shop::{caller, cluster_of, event, object, shop, tools};
 
 #[rstest]
 #[case("list_k8s_resources", json!({ "kind": "pods" }))]
@@ -19,10 +19,9 @@ async fn an_outcome_stays_within_its_bounds(
     #[case] arguments: Value,
     #[values(600, 1000, 2000)] max_bytes: usize,
 ) {
-    let mut cx = context(shop());
-    let whole = Registry::kubernetes().call(tool, arguments.clone(), &cx).await;
-    cx.max_bytes = max_bytes;
-    let outcome = Registry::kubernetes().call(tool, arguments, &cx).await;
+    let tools = tools(shop());
+    let whole = tools.call(tool, arguments.clone(), &caller(1 << 20)).await;
+    let outcome = tools.call(tool, arguments, &caller(max_bytes)).await;
     assert!(!outcome.is_error, "{}", outcome.text);
     let longest = outcome.text.len().max(outcome.structured.to_string().len());
     assert!(longest <= max_bytes, "{longest}: {} {}", outcome.text, outcome.structured);
@@ -32,10 +31,9 @@ async fn an_outcome_stays_within_its_bounds(
 #[tokio::test]
 async fn a_large_object_keeps_its_shape() {
     let data = json!({ "data": { "small": "kept", "large": "y".repeat(100_000) } });
-    let mut cx = context(cluster_of(&[object("v1", "ConfigMap", Some("shop"), "big", data)], &[]));
-    cx.max_bytes = 4000;
+    let tools = tools(cluster_of(&[object("v1", "ConfigMap", Some("shop"), "big", data)], &[]));
     let arguments = json!({ "kind": "cm", "name": "big", "namespace": "shop" });
-    let outcome = Registry::kubernetes().call("manage_k8s_resource", arguments, &cx).await;
+    let outcome = tools.call("manage_k8s_resource", arguments, &caller(4000)).await;
     assert!(outcome.truncated);
     assert_eq!(outcome.structured["resource"]["data"]["small"], "kept");
     assert!(outcome.structured["resource"]["data"]["large"].as_str().unwrap().contains('…'));
@@ -55,9 +53,8 @@ async fn of_many_events_the_newest_remain() {
             )
         })
         .collect();
-    let mut cx = context(cluster_of(&events, &[]));
-    cx.max_bytes = 3000;
-    let outcome = Registry::kubernetes().call("get_k8s_events", json!({ "limit": 500 }), &cx).await;
+    let tools = tools(cluster_of(&events, &[]));
+    let outcome = tools.call("get_k8s_events", json!({ "limit": 500 }), &caller(3000)).await;
     assert!(outcome.truncated);
     assert_eq!(outcome.structured["events"][0]["object"]["name"], "web-299");
     assert!(outcome.text.lines().nth(1).is_some_and(|line| line.contains("web-299")), "{}", outcome.text);

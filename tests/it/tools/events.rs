@@ -1,10 +1,10 @@
 //! `get_k8s_events`.
 
-use drydock::tools::{Registry, ToolOutcome, Toolbox};
+use drydock::tools::ToolOutcome;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::shop::{call, cluster_of, context, done, event, object, owned_by, refused};
+use super::shop::{call, call_on, cluster_of, done, event, object, owned_by, refused};
 
 const TOOL: &str = "get_k8s_events";
 
@@ -100,7 +100,7 @@ async fn a_limit_keeps_the_newest_and_counts_the_rest() {
 async fn long_messages_lose_their_middle() {
     let message = format!("begin {} end", "x".repeat(5000));
     let long = event("e", ("Pod", "web"), "Failed", json!({ "message": message }));
-    let outcome = Registry::kubernetes().call(TOOL, json!({}), &context(cluster_of(&[long], &[]))).await;
+    let outcome = call_on(cluster_of(&[long], &[]), TOOL, json!({})).await;
     let told = outcome.structured["events"][0]["message"].as_str().unwrap();
     assert!(told.starts_with("begin ") && told.ends_with(" end") && told.contains('…'), "{told}");
     assert_eq!(told.chars().count(), 400);
@@ -116,9 +116,9 @@ async fn a_recording_with_events_of_the_newer_api_only_is_read_as_well() {
         "series": { "count": 3, "lastObservedTime": "2026-01-01T11:30:00.000000Z" },
     });
     let pod = object("v1", "Pod", Some("shop"), "web", json!({}));
-    let cx = context(cluster_of(&[pod, newer], &[]));
+    let cluster = cluster_of(&[pod, newer], &[]);
     let arguments = json!({ "kind": "pod", "name": "web", "namespace": "shop", "type": "Warning" });
-    let outcome = Registry::kubernetes().call(TOOL, arguments, &cx).await;
+    let outcome = call_on(cluster, TOOL, arguments).await;
     assert_eq!(told(&outcome), ["FailedScheduling Pod/web 3"]);
     assert!(outcome.text.contains("30m ago") && outcome.text.contains("0/3 nodes"), "{}", outcome.text);
 }
@@ -147,7 +147,7 @@ async fn a_custom_resource_owns_what_its_operator_made() {
     ];
     let objects: Vec<Value> = [widget, set, pod, other].into_iter().chain(events).collect();
     let arguments = json!({ "kind": "widget", "name": "big", "namespace": "shop" });
-    let outcome = Registry::kubernetes().call(TOOL, arguments, &context(cluster_of(&objects, &[]))).await;
+    let outcome = call_on(cluster_of(&objects, &[]), TOOL, arguments).await;
     assert_eq!(told(&outcome), ["BackOff Pod/big-db-0 1"]);
 }
 

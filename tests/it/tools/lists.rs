@@ -1,10 +1,10 @@
 //! `list_k8s_resources`.
 
-use drydock::tools::{Registry, Toolbox};
+use drydock::tools::Toolbox;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::shop::{cluster_of, context, done, object};
+use super::shop::{call_on, caller, cluster_of, done, object, tools};
 
 const TOOL: &str = "list_k8s_resources";
 
@@ -74,7 +74,7 @@ async fn custom_resources_show_their_condition() {
 async fn a_kind_of_which_nothing_is_known_has_names_and_ages() {
     let objects = ["one", "two"].map(|name| object("v1", "ServiceAccount", Some("shop"), name, json!({})));
     let arguments = json!({ "kind": "sa", "namespace": "shop" });
-    let outcome = Registry::kubernetes().call(TOOL, arguments, &context(cluster_of(&objects, &[]))).await;
+    let outcome = call_on(cluster_of(&objects, &[]), TOOL, arguments).await;
     assert_eq!(outcome.text, "NAME   AGE\none    120m\ntwo    120m\n");
 }
 
@@ -103,7 +103,7 @@ async fn an_empty_list_says_why_it_may_be_empty(
 async fn nobody_can_tell_whether_a_namespace_exists_in_a_recording_without_namespaces() {
     let cluster = cluster_of(&[object("v1", "Pod", Some("shop"), "web", json!({}))], &[]);
     let arguments = json!({ "kind": "pods", "namespace": "other" });
-    let outcome = Registry::kubernetes().call(TOOL, arguments, &context(cluster)).await;
+    let outcome = call_on(cluster, TOOL, arguments).await;
     assert_eq!(outcome.text, "No pods in namespace other.\n");
     assert!(outcome.structured["namespaceExists"].is_null());
 }
@@ -127,14 +127,13 @@ async fn a_list_cut_for_its_length_is_read_on_without_a_gap() {
     let pods: Vec<Value> = (0..200)
         .map(|number| object("v1", "Pod", Some("shop"), &format!("web-{number:03}"), json!({})))
         .collect();
-    let mut cx = context(cluster_of(&pods, &[]));
-    cx.max_bytes = 6000;
+    let tools = tools(cluster_of(&pods, &[]));
     let mut seen = Vec::new();
     let mut token = Value::Null;
     let mut pages = 0;
     loop {
         let arguments = json!({ "kind": "pods", "limit": 150, "continue": token });
-        let outcome = Registry::kubernetes().call(TOOL, arguments, &cx).await;
+        let outcome = tools.call(TOOL, arguments, &caller(6000)).await;
         assert!(outcome.text.len() <= 6000 && outcome.structured.to_string().len() <= 6000);
         seen.extend(names(&outcome));
         pages += 1;

@@ -2,11 +2,10 @@
 
 use drydock::diagnosis::render;
 use drydock::diagnosis::report::{ObjectRef, Report};
-use drydock::tools::{Registry, Toolbox};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::shop::{cluster_of, context, done, object, refused};
+use super::shop::{call_on, cluster_of, done, object, refused};
 
 const TOOL: &str = "manage_k8s_resource";
 
@@ -42,7 +41,7 @@ async fn bookkeeping_and_empty_members_are_left_out() {
     });
     let cluster = cluster_of(&[object("v1", "Pod", Some("default"), "web", more)], &[]);
     let arguments = json!({ "kind": "pod", "name": "web" });
-    let outcome = Registry::kubernetes().call(TOOL, arguments, &context(cluster)).await;
+    let outcome = call_on(cluster, TOOL, arguments).await;
     assert!(!outcome.text.contains("managedFields") && !outcome.text.contains("null"), "{}", outcome.text);
     let read_again: Value = serde_saphyr::from_str(&outcome.text).unwrap();
     assert_eq!(read_again, outcome.structured["resource"]);

@@ -1,22 +1,31 @@
 //! A small recorded shop, in which some things are wrong.
 
 use drydock::cluster::{Bundle, Cluster};
-use drydock::tools::{Registry, ToolContext, ToolOutcome, Toolbox};
+use drydock::tools::{CallContext, Environment, Registry, Session, ToolOutcome, Toolbox};
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 /// A password that must not be in any outcome, as it is and in base64.
 pub const PASSWORD: &str = "tiger-lily-4711";
 pub const PASSWORD_BASE64: &str = "dGlnZXItbGlseS00NzEx";
 
-/// A context for calls on this cluster.
-pub fn context(cluster: Cluster) -> ToolContext {
-    ToolContext { cluster, cancellation: CancellationToken::new(), max_bytes: 1 << 20 }
+/// The tools on this cluster.
+pub fn tools(cluster: Cluster) -> Registry {
+    Registry::standard(Environment::of(cluster))
+}
+
+/// A caller who takes outcomes of so many bytes.
+pub fn caller(max_bytes: usize) -> CallContext {
+    CallContext::new(Session::new("anonymous", false), max_bytes)
+}
+
+/// Calls a tool on this cluster.
+pub async fn call_on(cluster: Cluster, name: &str, arguments: Value) -> ToolOutcome {
+    tools(cluster).call(name, arguments, &caller(1 << 20)).await
 }
 
 /// Calls a tool on the shop.
 pub async fn call(name: &str, arguments: Value) -> ToolOutcome {
-    Registry::kubernetes().call(name, arguments, &context(shop())).await
+    call_on(shop(), name, arguments).await
 }
 
 /// The outcome of a call that has to succeed.

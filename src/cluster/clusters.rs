@@ -1,0 +1,93 @@
+//! The clusters that a server can work on, by name.
+
+use super::{Cluster, ClusterError, ClusterInfo};
+
+/// A cluster as a caller names it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClusterRef {
+    /// Its name, if it was said.
+    pub name: Option<String>,
+    /// AWS region.
+    pub region: Option<String>,
+    /// IAM role to assume.
+    pub role_arn: Option<String>,
+}
+
+/// Which clusters there are. Cheap to clone.
+#[derive(Clone)]
+pub struct Clusters {
+    source: Source,
+}
+
+#[derive(Clone)]
+enum Source {
+    One(Cluster),
+}
+
+impl Clusters {
+    /// One cluster, which need not be named.
+    pub fn one(cluster: Cluster) -> Self {
+        Self { source: Source::One(cluster) }
+    }
+
+    /// The cluster that need not be named, if there is one.
+    pub fn only(&self) -> Option<&Cluster> {
+        let Source::One(cluster) = &self.source;
+        Some(cluster)
+    }
+
+    /// The cluster that is meant.
+    ///
+    /// # Errors
+    /// There is none of this name, or it cannot be reached.
+    pub async fn find(&self, wanted: &ClusterRef) -> Result<Cluster, ClusterError> {
+        let Source::One(cluster) = &self.source;
+        check_name(wanted.name.as_deref().unwrap_or_default(), &cluster.info)?;
+        Ok(cluster.clone())
+    }
+}
+
+/// Callers may name a cluster by any part of what it is called: `prod` for
+/// `arn:aws:eks:eu-west-1:111122223333:cluster/prod` or `admin@prod.eu-west-1.eksctl.io`, or the other way round.
+fn check_name(given: &str, cluster: &ClusterInfo) -> Result<(), ClusterError> {
+    let is_part = |part: &str, whole: &str| {
+        part.eq_ignore_ascii_case(whole)
+            || whole.split(['/', '@', ':', '.']).any(|segment| segment.eq_ignore_ascii_case(part))
+    };
+    if given.is_empty() || is_part(given, &cluster.name) || is_part(&cluster.name, given) {
+        return Ok(());
+    }
+    Err(ClusterError::Invalid(format!(
+        "cluster_name {:?} is not the cluster of this server: it works on {:?}; leave cluster_name out or name that one",
+        given.chars().take(60).collect::<String>(),
+        cluster.name
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::none("", true)]
+    #[case::its_arn("arn:aws:eks:eu-west-1:111122223333:cluster/prod", true)]
+    #[case::its_name("prod", true)]
+    #[case::in_other_letters("Prod", true)]
+    #[case::another("prod-2", false)]
+    #[case::a_piece_of_it("pro", false)]
+    fn a_cluster_is_known_by_the_parts_of_its_name(#[case] given: &str, #[case] fits: bool) {
+        let name = "arn:aws:eks:eu-west-1:111122223333:cluster/prod".to_owned();
+        let info = ClusterInfo { name, version: None, recorded: false, captured_at: None };
+        assert_eq!(check_name(given, &info).is_ok(), fits);
+    }
+
+    #[test]
+    fn an_arn_names_a_cluster_that_is_known_by_its_short_name() {
+        let info = ClusterInfo { name: "prod".to_owned(), version: None, recorded: true, captured_at: None };
+        assert!(check_name("arn:aws:eks:eu-west-1:111122223333:cluster/prod", &info).is_ok());
+        let refused = check_name("test", &info).unwrap_err().to_string();
+        assert!(refused.contains("it works on \"prod\""), "{refused}");
+    }
+}
