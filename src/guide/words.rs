@@ -2,10 +2,10 @@
 
 /// Words that say nothing about a failure.
 const EMPTY: &[&str] = &[
-    "a", "an", "and", "are", "as", "at", "be", "been", "but", "by", "can", "do", "does", "for", "from", "get",
-    "gets", "getting", "got", "has", "have", "help", "how", "i", "in", "is", "it", "its", "me", "my", "of", "on",
-    "or", "our", "please", "so", "that", "the", "there", "they", "this", "to", "was", "we", "what", "when", "which",
-    "why", "will", "with", "you", "your",
+    "a", "an", "and", "are", "as", "at", "be", "been", "but", "by", "can", "do", "does", "for", "from",
+    "get", "gets", "getting", "got", "has", "have", "help", "how", "i", "in", "is", "it", "its", "me", "my",
+    "of", "on", "or", "our", "please", "so", "that", "the", "there", "they", "this", "to", "was", "we",
+    "what", "when", "which", "why", "will", "with", "you", "your",
 ];
 
 /// The words of a text in lower case, in their order. Korean has no spaces between a word and its particles, so its
