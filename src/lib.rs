@@ -43,3 +43,5 @@ pub mod aws;
 pub mod cluster;
 
 pub mod diagnosis;
+
+pub mod guide;

@@ -8,6 +8,7 @@ mod columns;
 mod context;
 mod current_time;
 mod diagnose_cluster;
+mod explain_finding;
 mod gate;
 mod get_k8s_events;
 mod get_pod_logs;
@@ -20,6 +21,7 @@ mod owned;
 mod pod_containers;
 mod registry;
 mod schema;
+mod search_eks_troubleshoot_guide;
 mod table;
 mod text;
 

@@ -16,12 +16,14 @@ use super::bounds::bound;
 use super::context::{CallContext, Context, Environment};
 use super::current_time::CurrentTime;
 use super::diagnose_cluster::DiagnoseCluster;
+use super::explain_finding::ExplainFinding;
 use super::get_k8s_events::GetK8sEvents;
 use super::get_pod_logs::GetPodLogs;
 use super::list_api_versions::ListApiVersions;
 use super::list_k8s_resources::ListK8sResources;
 use super::manage_k8s_resource::ManageK8sResource;
 use super::schema::{input_schema, output_schema};
+use super::search_eks_troubleshoot_guide::SearchEksTroubleshootGuide;
 use super::text::{nearest, plain, shorten};
 use super::{Annotations, Tool, ToolError, ToolOutcome, ToolSpec, Toolbox};
 
@@ -106,6 +108,8 @@ impl Registry {
             .with(GetPodLogs)
             .with(GetK8sEvents)
             .with(ListApiVersions)
+            .with(SearchEksTroubleshootGuide::default())
+            .with(ExplainFinding)
             .with(CurrentTime { cluster })
     }
 

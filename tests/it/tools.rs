@@ -3,6 +3,7 @@
 mod bounds;
 mod calls;
 mod events;
+mod guide;
 mod lists;
 mod logs;
 mod objects;
