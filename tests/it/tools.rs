@@ -7,3 +7,4 @@ mod lists;
 mod logs;
 mod objects;
 mod shop;
+mod writes;
