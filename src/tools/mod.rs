@@ -38,7 +38,7 @@ pub use context::{
     AwsContext, CallContext, CommonArgument, Context, Environment, Session, Sessions, ToolContext,
     ToolProgress,
 };
-pub use gate::{Gate, Policy};
+pub use gate::{Act, Approval, Approved, Decision, Denied, Gate, Policy};
 pub use registry::Registry;
 
 /// One tool. `NAME` and the fields of `Input` are what agents and prompts rely on.

@@ -8,3 +8,4 @@ mod lists;
 mod logs;
 mod objects;
 mod shop;
+mod writes;
