@@ -9,6 +9,7 @@ mod context;
 mod current_time;
 mod diagnose_cluster;
 mod gate;
+mod get_eks_metrics_guidance;
 mod get_k8s_events;
 mod get_pod_logs;
 mod kube_event;

@@ -16,6 +16,7 @@ use super::bounds::bound;
 use super::context::{CallContext, Context, Environment};
 use super::current_time::CurrentTime;
 use super::diagnose_cluster::DiagnoseCluster;
+use super::get_eks_metrics_guidance::GetEksMetricsGuidance;
 use super::get_k8s_events::GetK8sEvents;
 use super::get_pod_logs::GetPodLogs;
 use super::list_api_versions::ListApiVersions;
@@ -106,6 +107,7 @@ impl Registry {
             .with(GetPodLogs)
             .with(GetK8sEvents)
             .with(ListApiVersions)
+            .with(GetEksMetricsGuidance)
             .with(CurrentTime { cluster })
     }
 
