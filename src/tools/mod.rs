@@ -10,6 +10,7 @@ mod current_time;
 mod diagnose_cluster;
 mod explain_finding;
 mod gate;
+mod get_eks_metrics_guidance;
 mod get_k8s_events;
 mod get_pod_logs;
 mod kube_event;

@@ -17,6 +17,7 @@ use super::context::{CallContext, Context, Environment};
 use super::current_time::CurrentTime;
 use super::diagnose_cluster::DiagnoseCluster;
 use super::explain_finding::ExplainFinding;
+use super::get_eks_metrics_guidance::GetEksMetricsGuidance;
 use super::get_k8s_events::GetK8sEvents;
 use super::get_pod_logs::GetPodLogs;
 use super::list_api_versions::ListApiVersions;
@@ -110,6 +111,7 @@ impl Registry {
             .with(ListApiVersions)
             .with(SearchEksTroubleshootGuide::default())
             .with(ExplainFinding)
+            .with(GetEksMetricsGuidance)
             .with(CurrentTime { cluster })
     }
 
