@@ -36,6 +36,8 @@ pub mod agent;
 
 pub mod model;
 
+pub mod mcp;
+
 pub mod tools;
 
 pub mod aws;
