@@ -36,6 +36,8 @@ pub mod agent;
 
 pub mod model;
 
+pub mod mcp;
+
 pub mod tools;
 
 pub mod aws;
@@ -43,3 +45,5 @@ pub mod aws;
 pub mod cluster;
 
 pub mod diagnosis;
+
+pub mod guide;

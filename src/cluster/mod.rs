@@ -15,6 +15,7 @@ mod reader;
 pub mod redact;
 mod request;
 mod snapshot;
+mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub use kind::Kind;
 pub use pod_status::{PodStatus, pod_status};
 pub use reader::{ListQuery, LogQuery, Page};
 pub use snapshot::{Progress, SnapshotLimits, diagnose};
+pub use writer::Change;
 
 /// Where a cluster is to be found.
 #[derive(Debug, Clone)]

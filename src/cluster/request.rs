@@ -7,6 +7,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use kube::client::Body;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{ClusterError, redact};
 
@@ -61,6 +62,29 @@ impl Requests<'_> {
         self.within(LOG_TIMEOUT, read).await
     }
 
+    /// The answer to a request that is sent once: its status, success or "unsupported media type", and its JSON.
+    pub(super) async fn once(&self, request: Request<Body>) -> Result<(StatusCode, Value), ClusterError> {
+        let send = async {
+            let sent = self.client.send(request).await;
+            let response = sent.map_err(|error| unreachable(self.cluster, &error))?;
+            match response.status() {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE => Ok((response.status(), Value::Null)),
+                StatusCode::FORBIDDEN => {
+                    let said = said(response).await.unwrap_or_else(|| "forbidden".to_owned());
+                    Err(ClusterError::Forbidden(format!("{said}; nothing was changed")))
+                }
+                code if code.is_success() => {
+                    let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+                    let bytes = body.map_err(|error| self.cut_off(error))?.to_bytes();
+                    let answer = serde_json::from_slice(&bytes);
+                    Ok((code, answer.map_err(|error| not_kubernetes(self.cluster, &error))?))
+                }
+                _ => Err(self.refusal(response).await),
+            }
+        };
+        self.within(TIMEOUT, send).await
+    }
+
     async fn within<T>(
         &self,
         limit: Duration,
@@ -94,11 +118,7 @@ impl Requests<'_> {
 
     async fn refusal(&self, response: Response<Body>) -> ClusterError {
         let code = response.status();
-        let body = Limited::new(response.into_body(), 64 << 10).collect().await;
-        let body = body.map(|body| body.to_bytes()).unwrap_or_default();
-        let status: Option<kube::core::Status> = serde_json::from_slice(&body).ok();
-        let said = status.map(|status| redact::text(&status.message)).filter(|message| !message.is_empty());
-        refused(self.cluster, code, said)
+        refused(self.cluster, code, said(response).await)
     }
 
     fn cut_off(&self, error: Box<dyn std::error::Error + Send + Sync>) -> ClusterError {
@@ -114,6 +134,14 @@ impl Requests<'_> {
             self.cluster
         ))
     }
+}
+
+/// The message of a refusal.
+async fn said(response: Response<Body>) -> Option<String> {
+    let body = Limited::new(response.into_body(), 64 << 10).collect().await;
+    let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+    let status: Option<kube::core::Status> = serde_json::from_slice(&body).ok();
+    status.map(|status| redact::text(&status.message)).filter(|message| !message.is_empty())
 }
 
 /// The newest bytes of something that may be long.

@@ -8,7 +8,9 @@ mod columns;
 mod context;
 mod current_time;
 mod diagnose_cluster;
+mod explain_finding;
 mod gate;
+mod get_eks_metrics_guidance;
 mod get_k8s_events;
 mod get_pod_logs;
 mod kube_event;
@@ -20,6 +22,7 @@ mod owned;
 mod pod_containers;
 mod registry;
 mod schema;
+mod search_eks_troubleshoot_guide;
 mod set_aws_region;
 mod table;
 mod text;
@@ -37,7 +40,7 @@ pub use context::{
     AwsContext, CallContext, CommonArgument, Context, Environment, Session, Sessions, ToolContext,
     ToolProgress,
 };
-pub use gate::{Gate, Policy};
+pub use gate::{Act, Approval, Approved, Decision, Denied, Gate, Policy};
 pub use registry::Registry;
 
 /// One tool. `NAME` and the fields of `Input` are what agents and prompts rely on.

@@ -16,12 +16,15 @@ use super::bounds::bound;
 use super::context::{CallContext, Context, Environment};
 use super::current_time::CurrentTime;
 use super::diagnose_cluster::DiagnoseCluster;
+use super::explain_finding::ExplainFinding;
+use super::get_eks_metrics_guidance::GetEksMetricsGuidance;
 use super::get_k8s_events::GetK8sEvents;
 use super::get_pod_logs::GetPodLogs;
 use super::list_api_versions::ListApiVersions;
 use super::list_k8s_resources::ListK8sResources;
 use super::manage_k8s_resource::ManageK8sResource;
 use super::schema::{input_schema, output_schema};
+use super::search_eks_troubleshoot_guide::SearchEksTroubleshootGuide;
 use super::set_aws_region::SetAwsRegion;
 use super::text::{nearest, plain, shorten};
 use super::{Annotations, Tool, ToolError, ToolOutcome, ToolSpec, Toolbox};
@@ -108,6 +111,9 @@ impl Registry {
             .with(GetPodLogs)
             .with(GetK8sEvents)
             .with(ListApiVersions)
+            .with(SearchEksTroubleshootGuide::default())
+            .with(ExplainFinding)
+            .with(GetEksMetricsGuidance)
             .with(CurrentTime { cluster });
         if aws { tools.with(SetAwsRegion) } else { tools }
     }

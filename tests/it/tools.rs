@@ -3,7 +3,9 @@
 mod bounds;
 mod calls;
 mod events;
+mod guide;
 mod lists;
 mod logs;
 mod objects;
 mod shop;
+mod writes;

@@ -73,6 +73,8 @@ async fn an_unknown_tool_is_answered_with_those_that_there_are(#[case] name: &st
 #[case("diagnose_cluster", json!({ "kind": "pod" }), "kind goes with name")]
 #[case("diagnose_cluster", json!({ "name": "catalog" }), "name goes with kind")]
 #[case("current_time", json!({ "timezone": "Mars/Olympus" }), "timezone must be the IANA name of a time zone")]
+#[case("search_eks_troubleshoot_guide", json!({}), "query is required: ")]
+#[case("search_eks_troubleshoot_guide", json!({ "query": "x", "limit": 0 }), "limit must be an integer from 1 to 20, not 0")]
 #[case("current_time", json!("now"), "arguments must be an object")]
 #[tokio::test]
 async fn wrong_arguments_are_named_in_one_line(

@@ -65,7 +65,8 @@ async fn nothing_is_changed(#[case] operation: &str) {
     let arguments =
         json!({ "operation": operation, "kind": "pod", "name": "cart-7d-a1", "namespace": "shop" });
     let text = refused(TOOL, arguments).await;
-    assert!(text.starts_with("this server is read-only: only the operation read is possible"), "{text}");
+    let expected = format!("the operation {operation} of manage_k8s_resource is not allowed here");
+    assert!(text.starts_with(&expected), "{text}");
 }
 
 #[rstest]

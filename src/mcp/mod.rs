@@ -1,0 +1,5 @@
+//! MCP: the tools of several servers behind one.
+
+mod gateway;
+
+pub use gateway::{Gateway, GatewayError, Target};
