@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::SecretString;
 
-use super::query::{credentials, domain, endpoint};
+use super::query::{domain, endpoint};
 use super::{AwsError, Connection};
 
 /// What the signed request says of its validity. EKS accepts a token for 15 minutes whatever it says.
@@ -27,7 +27,7 @@ impl Connection {
     }
 
     async fn eks_token_at(&self, cluster: &str, time: SystemTime) -> Result<SecretString, AwsError> {
-        let credentials = credentials(&self.sdk, ACTION).await?;
+        let credentials = self.credentials(ACTION).await?;
         let host = format!("https://sts.{}.{}", self.region, domain(&self.region));
         let host = endpoint(&self.sdk, "STS").unwrap_or(host);
         let url = format!("{}/?Action=GetCallerIdentity&Version=2011-06-15", host.trim_end_matches('/'));

@@ -84,7 +84,8 @@ impl AwsError {
         ))
     }
 
-    fn before_the_answer<E: Error + 'static>(action: &str, error: &SdkError<E>) -> Self {
+    /// Explains why nothing was asked: the first cause that says something about credentials, or about the role.
+    pub(super) fn before_the_answer(action: &str, error: &(dyn Error + 'static)) -> Self {
         let mut cause: Option<&(dyn Error + 'static)> = Some(error);
         let mut no_credentials = None;
         while let Some(error) = cause {

@@ -15,6 +15,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use regex::Regex;
 use tokio::sync::OnceCell;
@@ -56,6 +57,8 @@ pub struct Connection {
     pub role_arn: Option<String>,
     /// Credentials, retries, time limits and endpoints; makes the clients of all services.
     pub sdk: SdkConfig,
+    /// Those of the requests that are signed here and not by the SDK.
+    credentials: Mutex<Option<Credentials>>,
 }
 
 impl Aws {
@@ -124,7 +127,7 @@ async fn connect(base: &SdkConfig, region: String, role_arn: Option<&str>) -> Co
             AssumeRoleProvider::builder(role).configure(&sdk).session_name("drydock").build().await;
         sdk = sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build();
     }
-    Connection { region, role_arn: role_arn.map(str::to_owned), sdk }
+    Connection { region, role_arn: role_arn.map(str::to_owned), sdk, credentials: Mutex::default() }
 }
 
 /// A region becomes part of host names, so it has to have the shape of one.

@@ -1,17 +1,19 @@
 //! Requests of the EC2 Query API. Its SDK crate takes longer to compile than all the rest, for a handful of lists.
 
-use std::sync::LazyLock;
-use std::time::Duration;
+use std::sync::{LazyLock, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
 use aws_types::service_config::ServiceConfigKey;
 use futures::TryStreamExt;
 use serde_json::{Map, Value};
 
-use super::{ATTEMPT_TIMEOUT, ATTEMPTS, AwsError, CONNECT_TIMEOUT, Connection};
+use super::{ATTEMPT_TIMEOUT, ATTEMPTS, AwsError, CONNECT_TIMEOUT, Connection, OPERATION_TIMEOUT};
 
 /// The version of the API.
 const VERSION: &str = "2016-11-15";
@@ -19,6 +21,8 @@ const VERSION: &str = "2016-11-15";
 const MAX_ANSWER: usize = 8 << 20;
 /// The most pages of one list.
 const MAX_PAGES: usize = 50;
+/// Credentials that end within this time are not used any more.
+const RENEWED_AHEAD: Duration = Duration::from_secs(300);
 const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
 
 static HTTP: LazyLock<Option<reqwest::Client>> = LazyLock::new(|| {
@@ -30,8 +34,18 @@ impl Connection {
     /// A list of EC2, all pages: `DescribeSubnets` gives its `subnetSet`. Members are called as in the API's XML.
     ///
     /// # Errors
-    /// EC2 could not be asked, or refused.
+    /// EC2 could not be asked, or refused; the list is longer than anyone reads.
     pub async fn ec2(
+        &self,
+        action: &str,
+        list: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Vec<Value>, AwsError> {
+        let read = tokio::time::timeout(OPERATION_TIMEOUT, self.ec2_pages(action, list, parameters)).await;
+        read.unwrap_or_else(|_| Err(AwsError::unreachable(&format!("ec2:{action}"))))
+    }
+
+    async fn ec2_pages(
         &self,
         action: &str,
         list: &str,
@@ -51,10 +65,12 @@ impl Connection {
             }
             token = answer["nextToken"].as_str().unwrap_or_default().to_owned();
             if token.is_empty() {
-                break;
+                return Ok(items);
             }
         }
-        Ok(items)
+        Err(AwsError::Invalid(format!(
+            "ec2:{action} has more than {MAX_PAGES} pages: ask for less with a filter"
+        )))
     }
 
     async fn ec2_attempts(&self, action: &str, form: &str) -> Result<Value, AwsError> {
@@ -90,13 +106,13 @@ impl Connection {
     async fn signed(&self, action: &str, endpoint: &str, form: &str) -> Result<reqwest::Request, AwsError> {
         let invalid =
             || AwsError::Invalid(format!("the endpoint for {action} is not valid: check AWS_ENDPOINT_URL"));
-        let credentials = credentials(&self.sdk, action).await?;
+        let credentials = self.credentials(action).await?;
         let identity = credentials.into();
         let params = SigningParams::builder()
             .identity(&identity)
             .region(&self.region)
             .name("ec2")
-            .time(std::time::SystemTime::now())
+            .time(SystemTime::now())
             .settings(SigningSettings::default());
         let params = params.build().map_err(|_| invalid())?.into();
         let url = reqwest::Url::parse(endpoint).map_err(|_| invalid())?;
@@ -111,16 +127,22 @@ impl Connection {
         }
         request.ok().and_then(|request| reqwest::Request::try_from(request).ok()).ok_or_else(invalid)
     }
-}
 
-/// The credentials of now.
-pub(super) async fn credentials(
-    sdk: &SdkConfig,
-    action: &str,
-) -> Result<aws_credential_types::Credentials, AwsError> {
-    let none = || aws_credential_types::provider::error::CredentialsError::not_loaded("no provider");
-    let provider = sdk.credentials_provider().ok_or_else(|| AwsError::of_credentials(action, &none()))?;
-    provider.provide_credentials().await.map_err(|error| AwsError::of_credentials(action, &error))
+    /// Credentials that hold for a while. A role is not assumed anew for each request.
+    pub(super) async fn credentials(&self, action: &str) -> Result<Credentials, AwsError> {
+        let known = self.credentials.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let soon = SystemTime::now() + RENEWED_AHEAD;
+        if let Some(known) = known.filter(|known| known.expiry().is_some_and(|expiry| expiry > soon)) {
+            return Ok(known);
+        }
+        let provider = self.sdk.credentials_provider();
+        let provider = provider
+            .ok_or_else(|| AwsError::of_credentials(action, &CredentialsError::not_loaded("no provider")))?;
+        let fresh = provider.provide_credentials().await;
+        let fresh = fresh.map_err(|error| AwsError::before_the_answer(action, &error))?;
+        *self.credentials.lock().unwrap_or_else(PoisonError::into_inner) = Some(fresh.clone());
+        Ok(fresh)
+    }
 }
 
 fn ec2_endpoint(sdk: &SdkConfig, region: &str) -> String {

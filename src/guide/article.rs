@@ -128,3 +128,27 @@ fn value(head: &'static str, key: &str) -> Option<&'static str> {
 fn items(list: &'static str) -> Vec<&'static str> {
     list.split(';').map(str::trim).filter(|item| !item.is_empty()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_article_can_be_read_and_leads_to_others_that_are_there() {
+        assert!(!ARTICLES.is_empty());
+        for article in ARTICLES.iter() {
+            assert!(!article.description().is_empty(), "{}", article.slug);
+            for next in &article.related {
+                assert!(ARTICLES.iter().any(|other| other.slug == *next), "{}: {next}", article.slug);
+                assert_ne!(*next, article.slug);
+            }
+        }
+    }
+
+    #[test]
+    fn an_article_without_a_section_is_refused() {
+        let text = "---\ntitle: T\nkeywords: k\nko: 제목; 말\n---\n## Symptom\n\nIt is down. Very.\n";
+        assert_eq!(Article::parse("x", text), Err("lacks a section"));
+        assert_eq!(Article::parse("x", "title: T"), Err("does not begin with ---"));
+    }
+}

@@ -198,17 +198,17 @@ impl Gate {
     }
 }
 
-/// Says what would be done, and how to have it done.
+/// Says what would be done, and how to have it done; the preview comes last, because a long text loses its end.
 fn asked(act: &Act<'_>, plan_token: String) -> ToolOutcome {
     let question = format!("{} on {}?", plain(act.summary), plain(act.place));
     let text = format!(
-        "Nothing was changed yet. Plan: {} on {}.\n\n{}\n\nTo have it done, call {} again with the same arguments and \
-         plan_token={plan_token} (within {} minutes, once), after whoever is responsible has agreed.\n",
+        "Nothing was changed yet. Plan: {} on {}.\nTo have it done, call {} again with the same arguments and \
+         plan_token={plan_token} (within {} minutes, once), after whoever is responsible has agreed.\n\n{}\n",
         plain(act.summary),
         plain(act.place),
-        act.preview.trim_end(),
         act.tool,
         plan::LIFETIME / 60,
+        act.preview.trim_end(),
     );
     let structured = serde_json::json!({
         "planned": act.summary, "place": act.place, "preview": act.preview, "planToken": plan_token,

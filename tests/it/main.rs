@@ -3,6 +3,7 @@
 
 mod a2a;
 mod agent;
+mod aws;
 mod bundle;
 mod cli;
 mod diagnosis;

@@ -1,9 +1,41 @@
 //! The troubleshooting guide, as callers read it.
 
+use drydock::diagnosis::RULES;
+use drydock::guide::Guide;
 use rstest::rstest;
 use serde_json::json;
 
 use super::shop::{done, refused};
+
+#[test]
+fn articles_are_of_rules_that_there_are() {
+    for article in Guide::articles() {
+        for rule in &article.rules {
+            assert!(RULES.iter().any(|known| known.id == *rule), "{}: {rule}", article.slug);
+        }
+    }
+}
+
+#[rstest]
+#[case::words("pod keeps restarting out of memory", "oom-killed")]
+#[case::a_typing_error("imagpullbackof manifest unknown", "image-not-found")]
+#[case::an_error("Back-off restarting failed container", "crash-loop-back-off")]
+#[case::korean("메모리 부족으로 컨테이너가 종료됨", "oom-killed")]
+#[case::korean_with_particles("이미지를 못 받아요", "image-not-found")]
+#[tokio::test]
+async fn a_search_finds_what_is_meant(#[case] query: &str, #[case] slug: &str) {
+    let outcome = done("search_eks_troubleshoot_guide", json!({ "query": query })).await;
+    let hits = outcome.structured["hits"].as_array().unwrap();
+    assert!(hits.iter().any(|hit| hit["slug"] == slug), "{}", outcome.text);
+}
+
+#[tokio::test]
+async fn a_rule_without_an_article_says_so_and_where_to_go_on() {
+    let without = RULES.iter().find(|rule| Guide::of_rule(rule.id).next().is_none());
+    let Some(rule) = without else { return };
+    let outcome = done("explain_finding", json!({ "rule": rule.id })).await;
+    assert!(outcome.text.contains("search_eks_troubleshoot_guide"), "{}", outcome.text);
+}
 
 #[tokio::test]
 async fn a_search_names_articles_with_what_is_needed_to_choose_one() {
