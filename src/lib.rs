@@ -13,7 +13,10 @@
 //!   agent ── investigation, driver    turn by turn: ask the model, call the tools, stay on budget
 //!            ├──► model               what next? (runbook, scripted)
 //!            └──► tools ──► cluster   read the Kubernetes API, live or from a bundle
-//!                     └───► diagnosis facts → findings → cause graph → report (pure)
+//!                     ├───► diagnosis facts → findings → cause graph → report (pure)
+//!                     ├───► aws       clients by region and role
+//!                     └───► guide     articles about failures, and their search
+//!   mcp ── gateway                    several toolboxes as one; no command serves it yet
 //! ```
 //!
 //! Calls go down; results come back as values or as one stream of events. `ARCHITECTURE.md` has the rules of
@@ -40,9 +43,9 @@ pub mod mcp;
 
 pub mod tools;
 
-pub mod aws;
-
 pub mod cluster;
+
+pub mod aws;
 
 pub mod diagnosis;
 

@@ -48,9 +48,9 @@ impl Cluster {
         let sent = match change {
             Change::Create(object) => send(Method::POST, JSON, object.clone()).await,
             Change::Replace(object) => send(Method::PUT, JSON, object.clone()).await,
-            Change::Patch(patch) => match send(Method::PATCH, STRATEGIC, patch.clone()).await? {
-                None => send(Method::PATCH, MERGE, patch.clone()).await,
-                done => Ok(done),
+            Change::Patch(patch) => match send(Method::PATCH, STRATEGIC, patch.clone()).await {
+                Ok(None) => send(Method::PATCH, MERGE, patch.clone()).await,
+                ended => ended,
             },
             Change::Delete { uid } => {
                 let dry_run = if dry_run { json!(["All"]) } else { json!([]) };
@@ -62,6 +62,12 @@ impl Cluster {
             }
         };
         let unsupported = || ClusterError::Invalid(format!("{} cannot be changed in this way", kind.plural));
+        let sent = sent.map_err(|error| match error {
+            ClusterError::Unreachable(why) if !dry_run => ClusterError::Unreachable(format!(
+                "{why}. Whether the change was made is not known: read the object before you try it again"
+            )),
+            error => error,
+        });
         let mut object = sent?.ok_or_else(unsupported)?;
         redact::object(&mut object);
         Ok(object)
@@ -78,13 +84,7 @@ impl Cluster {
         let request = Request::builder().method(method).uri(path).header(http::header::CONTENT_TYPE, media);
         let request = request.body(Body::from(body.to_string().into_bytes()));
         let request = request.map_err(|_| ClusterError::Invalid("not a path of an API".to_owned()))?;
-        match self.requests().once(request).await {
-            Ok((StatusCode::UNSUPPORTED_MEDIA_TYPE, _)) => Ok(None),
-            Ok((_, answer)) => Ok(Some(answer)),
-            Err(ClusterError::Unreachable(why)) => Err(ClusterError::Unreachable(format!(
-                "{why}. Whether the change was made is not known: read the object before you try it again"
-            ))),
-            Err(error) => Err(error),
-        }
+        let (status, answer) = self.requests().once(request).await?;
+        Ok((status != StatusCode::UNSUPPORTED_MEDIA_TYPE).then_some(answer))
     }
 }

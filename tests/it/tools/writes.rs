@@ -18,18 +18,30 @@ const TOOL: &str = "manage_k8s_resource";
 #[derive(Clone, Default)]
 struct Server {
     changes: Arc<Mutex<Vec<(String, String, Value)>>>,
+    /// What it answers to changes, where it does not make them.
+    refusal: Option<(u16, &'static str)>,
+    /// It refuses only what would have an effect.
+    only_in_earnest: bool,
+    /// It knows no strategic merge, as for custom resources.
+    plain_merge: bool,
 }
 
 impl Server {
-    fn answer(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+    fn answer(&self, method: &str, path: &str, media: &str, body: Value) -> (u16, Value) {
         match (method, path) {
             ("GET", "/apis") => (200, json!({ "groups": [] })),
             ("GET", "/api/v1") => (200, kinds()),
             ("GET", "/api/v1/namespaces/shop/configmaps/colors") => (200, config_map("red")),
             ("GET", _) => (404, json!({})),
+            _ if self.plain_merge && media.contains("strategic") => (415, json!({})),
             (method, path) => {
+                let is_trial = path.contains("dryRun=All");
+                if let Some((code, says)) = self.refusal.filter(|_| !is_trial || !self.only_in_earnest) {
+                    return (code, json!({ "status": "Failure", "message": says, "code": code }));
+                }
+                let color = body["data"]["color"].as_str().unwrap_or("blue").to_owned();
                 self.changes.lock().unwrap().push((method.to_owned(), path.to_owned(), body));
-                (200, config_map("blue"))
+                (200, config_map(&color))
             }
         }
     }
@@ -52,7 +64,9 @@ impl Server {
                 let body = body.collect().await.unwrap().to_bytes();
                 let body = serde_json::from_slice(&body).unwrap_or_default();
                 let path = parts.uri.to_string();
-                let (code, answer) = server.answer(parts.method.as_str(), &path, body);
+                let media = parts.headers.get("content-type").and_then(|media| media.to_str().ok());
+                let (code, answer) =
+                    server.answer(parts.method.as_str(), &path, media.unwrap_or_default(), body);
                 let answer = Body::from(answer.to_string().into_bytes());
                 Ok::<_, Infallible>(http::Response::builder().status(code).body(answer).unwrap())
             }
@@ -162,4 +176,63 @@ async fn a_secret_is_read_only_where_sensitive_data_may_be() {
     let read = json!({ "kind": "secret", "namespace": "shop", "name": "x" });
     let outcome = call(&Server::default().tools(writing()), &read).await;
     assert!(outcome.text.contains("--allow-sensitive-data"), "{}", outcome.text);
+}
+
+#[tokio::test]
+async fn a_kind_without_strategic_merge_is_patched_with_a_plain_merge() {
+    let server = Server { plain_merge: true, ..Server::default() };
+    let shown = call(&server.tools(writing()), &arguments("patch")).await;
+    assert!(shown.pending.is_some(), "{}", shown.text);
+    assert_eq!(server.changes.lock().unwrap().len(), 1);
+}
+
+#[rstest]
+#[case::forbidden(403, "configmaps is forbidden", "nothing was changed")]
+#[case::conflict(409, "the object has been modified", "the object has been modified")]
+#[case::webhook(400, "denied the request: password=tiger-lily-4711", "denied the request")]
+#[case::busy(503, "try later", "cannot serve now")]
+#[tokio::test]
+async fn what_the_server_refuses_is_told_in_its_words(
+    #[case] code: u16,
+    #[case] says: &'static str,
+    #[case] part: &str,
+) {
+    let server = Server { refusal: Some((code, says)), ..Server::default() };
+    let outcome = call(&server.tools(writing()), &arguments("patch")).await;
+    assert!(outcome.is_error && outcome.text.contains(part), "{}", outcome.text);
+    assert!(!outcome.text.contains("tiger-lily") && !outcome.text.contains('\n'), "{}", outcome.text);
+}
+
+#[tokio::test]
+async fn a_recording_cannot_be_changed() {
+    let gate = Arc::new(Gate::new(writing()));
+    let tools = Registry::standard(Environment { gate, ..Environment::of(super::shop::shop()) });
+    let delete = json!({ "operation": "delete", "kind": "deploy", "namespace": "shop", "name": "catalog" });
+    let outcome = call(&tools, &delete).await;
+    assert!(outcome.is_error && outcome.text.contains("can be read, not changed"), "{}", outcome.text);
+}
+
+#[tokio::test]
+async fn a_plan_that_is_cut_still_says_how_to_go_on() {
+    let mut arguments = arguments("create");
+    arguments["body"]["data"]["color"] = "blue\n".repeat(1000).into();
+    let caller = CallContext::new(Session::new("alice", true), 1000);
+    let shown = Server::default().tools(writing()).call(TOOL, arguments, &caller).await;
+    let token = shown.pending.map(|pending| pending.plan_token).unwrap_or_default();
+    assert!(shown.truncated && !token.is_empty() && shown.text.contains(&token), "{}", shown.text);
+}
+
+#[tokio::test]
+async fn only_a_change_in_earnest_leaves_open_whether_it_was_made() {
+    let refusal = Some((503, "try later"));
+    let trial = Server { refusal, ..Server::default() };
+    let outcome = call(&trial.tools(writing()), &arguments("patch")).await;
+    assert!(!outcome.text.contains("is not known"), "{}", outcome.text);
+    let server = Server { refusal, only_in_earnest: true, ..Server::default() };
+    let tools = server.tools(writing());
+    let mut arguments = arguments("patch");
+    let pending = call(&tools, &arguments).await.pending;
+    arguments["plan_token"] = pending.map(|pending| pending.plan_token).unwrap_or_default().into();
+    let outcome = call(&tools, &arguments).await;
+    assert!(outcome.text.contains("read the object before you try it again"), "{}", outcome.text);
 }
