@@ -1,10 +1,11 @@
 //! Which kinds an API server offers, and which of them someone means by a name.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::kind::split_api_version;
 use super::request::Requests;
@@ -13,6 +14,8 @@ use crate::diagnosis::READ_KINDS;
 
 /// How long what was discovered is taken for true.
 const LIFETIME: Duration = Duration::from_secs(300);
+/// How long it is taken for true that there is no kind of a name: a definition may just have been made.
+const RECHECKED_AFTER: Duration = Duration::from_secs(2);
 /// Requests at the same time.
 const CONCURRENCY: usize = 8;
 
@@ -21,9 +24,10 @@ const CONCURRENCY: usize = 8;
 pub(super) struct Cache(RwLock<Option<(Instant, Arc<[Kind]>)>>);
 
 impl Cache {
-    fn get(&self) -> Option<Arc<[Kind]>> {
+    /// What is known, if it is younger than this.
+    fn get(&self, lifetime: Duration) -> Option<Arc<[Kind]>> {
         let cached = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        cached.as_ref().filter(|(at, _)| at.elapsed() < LIFETIME).map(|(_, kinds)| Arc::clone(kinds))
+        cached.as_ref().filter(|(at, _)| at.elapsed() < lifetime).map(|(_, kinds)| Arc::clone(kinds))
     }
 
     fn set(&self, kinds: Arc<[Kind]>) {
@@ -74,13 +78,22 @@ impl Cluster {
 
     /// The kind that someone means by `Pod`, `pods`, `po`, `deploy`, `deployments.apps`, …; `api_version` narrows it.
     pub async fn resolve(&self, kind: &str, api_version: Option<&str>) -> Result<Kind, ClusterError> {
-        let kinds = self.discovered().await?;
         let api_version = api_version.filter(|version| !version.is_empty());
+        let kinds = self.discovered().await?;
+        if let Some(kind) = find(&kinds, kind, api_version) {
+            return Ok(kind.clone());
+        }
+        let kinds = self.discovered_within(RECHECKED_AFTER).await?;
         find(&kinds, kind, api_version).cloned().ok_or_else(|| unknown(&kinds, kind, api_version))
     }
 
     pub(super) async fn discovered(&self) -> Result<Arc<[Kind]>, ClusterError> {
-        if let Some(kinds) = self.discovery.get() {
+        self.discovered_within(LIFETIME).await
+    }
+
+    /// What the API server offers, as it was not longer ago than this.
+    async fn discovered_within(&self, lifetime: Duration) -> Result<Arc<[Kind]>, ClusterError> {
+        if let Some(kinds) = self.discovery.get(lifetime) {
             return Ok(kinds);
         }
         let kinds: Arc<[Kind]> = self.discover().await?.into();
@@ -205,7 +218,56 @@ fn nearest(kinds: &[Kind], name: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use kube::client::Body;
+    use serde_json::json;
+
+    use super::super::ClusterInfo;
     use super::*;
+
+    #[derive(Default)]
+    struct Server {
+        defined: AtomicBool,
+        asked: AtomicUsize,
+    }
+
+    /// A cluster of pods, and of coupons once they are defined.
+    fn cluster(server: &Arc<Server>) -> Cluster {
+        let server = Arc::clone(server);
+        let service = tower::service_fn(move |request: http::Request<Body>| {
+            let resource = |plural: &str, kind: &str| json!({ "name": plural, "kind": kind, "namespaced": true, "verbs": ["get", "list"] });
+            let answer = match request.uri().path() {
+                "/apis" => {
+                    server.asked.fetch_add(1, Ordering::SeqCst);
+                    json!({ "groups": [] })
+                }
+                _ if server.defined.load(Ordering::SeqCst) => {
+                    json!({ "resources": [resource("pods", "Pod"), resource("coupons", "Coupon")] })
+                }
+                _ => json!({ "resources": [resource("pods", "Pod")] }),
+            };
+            let body = Body::from(answer.to_string().into_bytes());
+            async move { Ok::<_, Infallible>(http::Response::new(body)) }
+        });
+        let info = ClusterInfo { name: "x".to_owned(), version: None, recorded: false, captured_at: None };
+        Cluster::new(kube::Client::new(service, "default"), info)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_kind_that_was_just_defined_is_found_soon_and_what_is_known_is_not_asked_again() {
+        let server = Arc::default();
+        let cluster = cluster(&server);
+        cluster.resolve("pod", None).await.unwrap();
+        assert!(cluster.resolve("coupon", None).await.is_err());
+        assert_eq!(server.asked.load(Ordering::SeqCst), 1, "it was asked a moment ago");
+        server.defined.store(true, Ordering::SeqCst);
+        tokio::time::advance(RECHECKED_AFTER).await;
+        cluster.resolve("pod", None).await.unwrap();
+        assert_eq!(server.asked.load(Ordering::SeqCst), 1);
+        assert_eq!(cluster.resolve("coupon", None).await.unwrap().plural, "coupons");
+    }
 
     fn kind(group: &str, version: &str, kind: &str, plural: &str) -> Kind {
         let text = str::to_owned;

@@ -225,9 +225,14 @@ impl<'a> Plan<'a> {
         if self.operation == Operation::Delete {
             return Ok(format!("{} goes, and what it owns with it.", self.target.words()));
         }
-        tidy(&mut before);
-        tidy(&mut after);
-        let before = if before.is_null() { String::new() } else { yaml(&before)? };
+        without_record(&mut after);
+        let before = match before.is_null() {
+            true => String::new(),
+            false => {
+                without_record(&mut before);
+                yaml(&before)?
+            }
+        };
         let diff = TextDiff::from_lines(&before, &yaml(&after)?).unified_diff().context_radius(3).to_string();
         Ok(match diff.is_empty() {
             true => "Nothing changes that is shown; values of secrets are not shown.".to_owned(),
@@ -275,6 +280,16 @@ fn tidy(object: &mut Value) {
         metadata.remove("managedFields");
     }
     drop_nulls(object);
+}
+
+/// Without what the server keeps for itself: it changes with everything, and says nothing about a plan.
+fn without_record(object: &mut Value) {
+    tidy(object);
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        for member in ["uid", "creationTimestamp", "resourceVersion", "generation"] {
+            metadata.remove(member);
+        }
+    }
 }
 
 fn drop_nulls(value: &mut Value) {

@@ -136,6 +136,9 @@ async fn a_change_is_shown_first_and_made_by_the_second_call(
 async fn a_plan_shows_the_difference() {
     let shown = call(&Server::default().tools(writing()), &arguments("patch")).await;
     assert!(shown.text.contains("-  color: red\n+  color: blue\n"), "{}", shown.text);
+    let created = call(&Server::default().tools(writing()), &arguments("create")).await;
+    assert!(created.text.contains("+  color: blue\n") && !created.text.contains("\n-"), "{}", created.text);
+    assert!(!created.text.contains("u-1") && !created.text.contains("resourceVersion"), "{}", created.text);
 }
 
 #[tokio::test]
