@@ -12,7 +12,7 @@ use super::serve::{listen, stop_signal};
 use super::terminal::{BOLD, print, styled};
 use crate::app::{ConnectionLimits, McpSettings, serve_mcp};
 use crate::cluster::{Cluster, Clusters};
-use crate::config::{AuthArgs, AuthMode, ClusterArgs, ToolArgs, check_exposure, web_url};
+use crate::config::{ApprovalMode, AuthArgs, AuthMode, ClusterArgs, ToolArgs, check_exposure, web_url};
 use crate::mcp::{MCP_PATH, Offer, serve_stdio};
 use crate::tools::{Environment, Registry};
 
@@ -122,17 +122,17 @@ async fn offer(args: &McpArgs) -> anyhow::Result<Offer> {
 }
 
 fn announcement(args: &McpArgs, address: SocketAddr) -> String {
-    let may = match (args.tools.allow_write, args.tools.allow_sensitive_data) {
-        (false, false) => "read, but for logs and events",
-        (false, true) => "read",
-        (true, false) => "read, but for logs and events; change what is approved",
-        (true, true) => "read, and change what is approved",
+    let reads = if args.tools.allow_sensitive_data { "read" } else { "read, but for logs and events" };
+    let changes = match (args.tools.allow_write, args.tools.approval) {
+        (false, _) => "",
+        (true, Some(ApprovalMode::None)) => "; change what they are asked to, unapproved",
+        (true, _) => "; change what is approved",
     };
     format!(
         "{title}\n\
          \n  listening on  http://{address}{MCP_PATH}  (MCP, Streamable HTTP)\
          \n  callers       {callers}\
-         \n  tools may     {may}\n\n",
+         \n  tools may     {reads}{changes}\n\n",
         title = styled(BOLD, "drydock serves its tools"),
         callers = super::serve::callers(&args.auth),
     )
