@@ -13,7 +13,7 @@ use super::terminal::{BOLD, print, styled};
 use crate::app::{ConnectionLimits, McpSettings, serve_mcp};
 use crate::cluster::{Cluster, Clusters};
 use crate::config::{ApprovalMode, AuthArgs, AuthMode, ClusterArgs, ToolArgs, check_exposure, web_url};
-use crate::mcp::{MCP_PATH, Offer, serve_stdio};
+use crate::mcp::{MCP_PATH, McpServer, Offer, serve_stdio};
 use crate::tools::{Environment, Registry};
 
 /// Serves the tools to MCP clients: editors, assistants, agents
@@ -100,13 +100,12 @@ async fn over_http(args: McpArgs, stop: impl Future<Output = ()>) -> anyhow::Res
     let listener = listen((args.host, args.port).into()).await?;
     print(&announcement(&args, listener.local_addr()?))?;
     let settings = McpSettings {
-        offer,
         authenticator,
         public_url: args.public_url,
         stateless: args.stateless,
         connections: ConnectionLimits::default(),
     };
-    serve_mcp(settings, listener, stop).await?;
+    serve_mcp(McpServer::over_http(offer), settings, listener, stop).await?;
     Ok(Exit::Fine)
 }
 

@@ -7,5 +7,5 @@ mod stdio;
 
 pub use gateway::{Gateway, GatewayError, Target};
 pub use http::{MCP_PATH, Surface, router};
-pub use server::Offer;
+pub use server::{Caller, McpServer, Offer};
 pub use stdio::{StdioError, serve_stdio};

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use drydock::app::{ConnectionLimits, McpSettings, serve_mcp};
 use drydock::auth::Authenticator;
-use drydock::mcp::Offer;
+use drydock::mcp::{McpServer, Offer};
 use drydock::tools::{Annotations, CallContext, PendingAct, ToolError, ToolOutcome, ToolSpec, Toolbox};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -127,8 +127,8 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let connections = ConnectionLimits::default();
-        let settings = McpSettings { offer, authenticator, public_url: None, stateless, connections };
-        tokio::spawn(serve_mcp(settings, listener, std::future::pending()));
+        let settings = McpSettings { authenticator, public_url: None, stateless, connections };
+        tokio::spawn(serve_mcp(McpServer::over_http(offer), settings, listener, std::future::pending()));
         Self { url, http: reqwest::Client::new(), token: None, session: None }
     }
 
