@@ -4,6 +4,8 @@ mod bounds;
 mod calls;
 mod events;
 mod guide;
+mod guide_queries;
+mod guide_ranking;
 mod lists;
 mod logs;
 mod objects;
