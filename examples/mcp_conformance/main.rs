@@ -1,6 +1,6 @@
 //! An MCP server of fixtures, for the conformance suite of the protocol: tools, prompts and resources that show every kind
 //! of content, of notification and of question that a server can have. What is between them and the network is what
-//! `drydock mcp --http` has.
+//! `drydock mcp --http` has. Two more tools show clients whether what they cancel ends.
 //!
 //! `cargo run --example mcp_conformance -- [--port 8000] [--stateless]`
 #![expect(deprecated, reason = "revisions before 2026-07-28 log and sample, and the suite asks for it")]

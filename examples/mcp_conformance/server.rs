@@ -1,7 +1,7 @@
 //! The server: which fixture answers which request.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rmcp::ErrorData as McpError;
 use rmcp::model::{
@@ -35,6 +35,8 @@ pub struct Fixtures {
     extra_tool: Arc<AtomicBool>,
     /// The prompt that comes and goes is there.
     extra_prompt: Arc<AtomicBool>,
+    /// Calls of `test_wait` that were canceled.
+    given_up: Arc<AtomicUsize>,
 }
 
 impl Fixtures {
@@ -44,11 +46,20 @@ impl Fixtures {
             changes: broadcast::channel(WAITING_CHANGES).0,
             extra_tool: Arc::default(),
             extra_prompt: Arc::default(),
+            given_up: Arc::default(),
         })
     }
 
     fn tools(&self) -> Result<Vec<Tool>, McpError> {
         tools::list(self.extra_tool.load(Ordering::Relaxed))
+    }
+
+    /// Begins, and ends when it is canceled.
+    async fn wait(&self, cx: &RequestContext<RoleServer>) -> CallToolResponse {
+        tools::tell_progress(cx, 0.0).await;
+        cx.ct.cancelled().await;
+        self.given_up.fetch_add(1, Ordering::SeqCst);
+        tools::said("canceled").into()
     }
 
     /// Makes a change, and tells those who listen.
@@ -100,6 +111,10 @@ impl rmcp::ServerHandler for Fixtures {
         match &*request.name {
             "test_trigger_tool_change" => return Ok(self.change(Change::Tools)),
             "test_trigger_prompt_change" => return Ok(self.change(Change::Prompts)),
+            "test_wait" => return Ok(self.wait(&cx).await),
+            "test_given_up" => {
+                return Ok(tools::said(self.given_up.load(Ordering::SeqCst).to_string()).into());
+            }
             _ => {}
         }
         let Some(rounds) = asking::rounds(&request.name) else { return tools::call(&request, &cx).await };

@@ -31,6 +31,8 @@ const PLAIN: &[&str] = &[
     "test_tool_with_progress",
     "test_elicitation_sep1034_defaults",
     "test_elicitation_sep1330_enums",
+    "test_wait",
+    "test_given_up",
     "test_trigger_tool_change",
     "test_trigger_prompt_change",
     "test_missing_capability",
@@ -148,8 +150,7 @@ async fn log(cx: &RequestContext<RoleServer>) -> CallToolResult {
     for text in ["Tool execution started", "Tool processing data", "Tool execution completed"] {
         if !is_stateless || cx.meta.log_level().is_some() {
             let message = LoggingMessageNotificationParam::new(LoggingLevel::Info, text.into());
-            let told = cx.peer.notify_logging_message(message).await;
-            lost(told);
+            lost(cx.peer.notify_logging_message(message).await);
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -158,14 +159,18 @@ async fn log(cx: &RequestContext<RoleServer>) -> CallToolResult {
 
 async fn progress(cx: &RequestContext<RoleServer>) -> CallToolResult {
     for done in [0.0, 50.0, 100.0] {
-        if let Some(token) = cx.meta.get_progress_token() {
-            let told =
-                cx.peer.notify_progress(ProgressNotificationParam::new(token, done).with_total(100.0)).await;
-            lost(told);
-        }
+        tell_progress(cx, done).await;
         tokio::time::sleep(PAUSE).await;
     }
     said("all of it is done")
+}
+
+/// Where the client asked for that.
+pub async fn tell_progress(cx: &RequestContext<RoleServer>, done: f64) {
+    if let Some(token) = cx.meta.get_progress_token() {
+        let progress = ProgressNotificationParam::new(token, done).with_total(100.0);
+        lost(cx.peer.notify_progress(progress).await);
+    }
 }
 
 fn lost(told: Result<(), ServiceError>) {
