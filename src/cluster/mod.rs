@@ -29,7 +29,7 @@ pub use clusters::{ClusterRef, Clusters};
 pub use kind::Kind;
 pub use pod_status::{PodStatus, pod_status};
 pub use reader::{ListQuery, LogQuery, Page};
-pub use snapshot::{Progress, SnapshotLimits, diagnose};
+pub use snapshot::{Progress, SnapshotLimits, diagnose, trace};
 pub use writer::Change;
 
 /// Where a cluster is to be found.

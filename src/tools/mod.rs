@@ -26,6 +26,7 @@ mod search_eks_troubleshoot_guide;
 mod set_aws_region;
 mod table;
 mod text;
+mod trace_service;
 
 use std::borrow::Cow;
 use std::future::Future;

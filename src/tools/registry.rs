@@ -27,6 +27,7 @@ use super::schema::{input_schema, output_schema};
 use super::search_eks_troubleshoot_guide::SearchEksTroubleshootGuide;
 use super::set_aws_region::SetAwsRegion;
 use super::text::{nearest, plain, shorten};
+use super::trace_service::TraceService;
 use super::{Annotations, Tool, ToolError, ToolOutcome, ToolSpec, Toolbox};
 
 /// How long a call may take where nothing else is said.
@@ -111,6 +112,7 @@ impl Registry {
             .with(GetPodLogs)
             .with(GetK8sEvents)
             .with(ListApiVersions)
+            .with(TraceService)
             .with(SearchEksTroubleshootGuide::default())
             .with(ExplainFinding)
             .with(GetEksMetricsGuidance)

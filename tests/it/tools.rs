@@ -8,4 +8,5 @@ mod lists;
 mod logs;
 mod objects;
 mod shop;
+mod trace;
 mod writes;

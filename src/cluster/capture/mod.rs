@@ -92,7 +92,8 @@ pub async fn capture(
         return Err(CaptureError::Occupied { path: path.to_owned() });
     }
     let now = cluster.info.captured_at.unwrap_or_else(Timestamp::now);
-    let reading = Reading { cluster, namespaces: Vec::new(), limit: limits.objects_per_kind };
+    let reading =
+        Reading { cluster, namespaces: Vec::new(), limit: limits.objects_per_kind, confined: false };
     let wanted: Vec<ReadKind> = READ_KINDS.iter().chain(&ALSO_RECORDED).copied().collect();
     let reads = reading.kinds(&wanted, &progress).await?;
     let writer = Writer::create(path).map_err(write_error)?;
