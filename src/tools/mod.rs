@@ -21,6 +21,7 @@ mod objects;
 mod owned;
 mod pod_containers;
 mod registry;
+mod rollout_history;
 mod schema;
 mod search_eks_troubleshoot_guide;
 mod set_aws_region;

@@ -23,6 +23,7 @@ use super::get_pod_logs::GetPodLogs;
 use super::list_api_versions::ListApiVersions;
 use super::list_k8s_resources::ListK8sResources;
 use super::manage_k8s_resource::ManageK8sResource;
+use super::rollout_history::RolloutHistory;
 use super::schema::{input_schema, output_schema};
 use super::search_eks_troubleshoot_guide::SearchEksTroubleshootGuide;
 use super::set_aws_region::SetAwsRegion;
@@ -113,6 +114,7 @@ impl Registry {
             .with(GetK8sEvents)
             .with(ListApiVersions)
             .with(TraceService)
+            .with(RolloutHistory)
             .with(SearchEksTroubleshootGuide::default())
             .with(ExplainFinding)
             .with(GetEksMetricsGuidance)

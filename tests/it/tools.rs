@@ -7,6 +7,7 @@ mod guide;
 mod lists;
 mod logs;
 mod objects;
+mod rollouts;
 mod shop;
 mod trace;
 mod writes;

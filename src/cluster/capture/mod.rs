@@ -71,7 +71,8 @@ const fn also(group: &'static str, kind: &'static str, plural: &'static str, nam
 }
 
 /// Kinds that no rule reads yet and that people look for in a recording.
-const ALSO_RECORDED: [ReadKind; 5] = [
+const ALSO_RECORDED: [ReadKind; 6] = [
+    also("apps", "ControllerRevision", "controllerrevisions", true),
     also("apiextensions.k8s.io", "CustomResourceDefinition", "customresourcedefinitions", false),
     also("coordination.k8s.io", "Lease", "leases", true),
     also("storage.k8s.io", "CSINode", "csinodes", false),
