@@ -31,7 +31,7 @@ pub use kind::Kind;
 pub use managers::FieldManager;
 pub use pod_status::{PodStatus, pod_status};
 pub use reader::{ListQuery, LogQuery, Page};
-pub use snapshot::{Progress, SnapshotLimits, diagnose, trace};
+pub use snapshot::{Progress, SnapshotLimits, access, diagnose, trace};
 pub use writer::Change;
 
 /// Where a cluster is to be found.

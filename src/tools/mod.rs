@@ -4,6 +4,7 @@
 
 mod arguments;
 mod bounds;
+mod can_i;
 mod columns;
 mod context;
 mod current_time;
@@ -12,6 +13,7 @@ mod explain_finding;
 mod gate;
 mod get_eks_metrics_guidance;
 mod get_k8s_events;
+mod get_metrics;
 mod get_pod_logs;
 mod kube_event;
 mod list_api_versions;

@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::diagnosis::report::{Missing, Report, ReportCluster, Scope};
-use crate::diagnosis::{self, Hop, READ_KINDS, ReadKind, Snapshot, TRACED_KINDS, TraceQuery};
+use crate::diagnosis::{
+    self, ACCESS_KINDS, Access, AccessQuery, Hop, READ_KINDS, ReadKind, Snapshot, TRACED_KINDS, TraceQuery,
+};
 
 use super::{Cluster, ClusterError};
 pub(super) use logs::{gap, note};
@@ -91,13 +93,31 @@ pub async fn trace(
     namespaces: Vec<String>,
 ) -> Result<(Vec<Hop>, Vec<Missing>), ClusterError> {
     let _turn = cluster.snapshots.acquire().await;
-    let limit = SnapshotLimits::default().objects_per_kind;
-    let reading = Reading { cluster, namespaces, limit, confined: true };
-    let wanted: Vec<ReadKind> =
-        READ_KINDS.iter().copied().filter(|kind| TRACED_KINDS.contains(&kind.kind)).collect();
-    let reads = reading.kinds(&wanted, &|_| {}).await?;
-    let snapshot = assemble(cluster, reads, Timestamp::now());
+    let snapshot = gather(cluster, &TRACED_KINDS, namespaces, true).await?;
     apart(move || (diagnosis::trace(&snapshot, &query), snapshot.coverage.missing)).await
+}
+
+/// Says who may do what, by the roles and bindings of the cluster, and what of these could not be read.
+pub async fn access(cluster: &Cluster, query: AccessQuery) -> Result<(Access, Vec<Missing>), ClusterError> {
+    let _turn = cluster.snapshots.acquire().await;
+    let namespaces = query.namespace.iter().cloned().collect();
+    let snapshot = gather(cluster, &ACCESS_KINDS, namespaces, false).await?;
+    apart(move || (diagnosis::access(&snapshot, &query), snapshot.coverage.missing)).await
+}
+
+/// A snapshot of some kinds only.
+async fn gather(
+    cluster: &Cluster,
+    kinds: &[&str],
+    namespaces: Vec<String>,
+    confined: bool,
+) -> Result<Snapshot, ClusterError> {
+    let limit = SnapshotLimits::default().objects_per_kind;
+    let reading = Reading { cluster, namespaces, limit, confined };
+    let wanted: Vec<ReadKind> =
+        READ_KINDS.iter().copied().filter(|kind| kinds.contains(&kind.kind)).collect();
+    let reads = reading.kinds(&wanted, &|_| {}).await?;
+    Ok(assemble(cluster, reads, Timestamp::now()))
 }
 
 /// The rules take a while on a large cluster.

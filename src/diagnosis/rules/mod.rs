@@ -20,7 +20,7 @@ pub(in crate::diagnosis) mod networkpolicy;
 mod nodes;
 pub(in crate::diagnosis) mod pods;
 mod probes;
-mod rbac;
+pub(in crate::diagnosis) mod rbac;
 mod revisions;
 mod sandbox;
 mod scheduling;
