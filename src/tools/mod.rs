@@ -22,6 +22,7 @@ mod manage_k8s_resource;
 mod objects;
 mod owned;
 mod pod_containers;
+mod projection;
 mod registry;
 mod rollout_history;
 mod schema;

@@ -20,7 +20,7 @@ pub(super) fn hops<'a>(facts: &Facts<'a>, ingress: Object<'a>, query: &TraceQuer
     hops
 }
 
-/// The Ingresses that send requests to a Service, for information.
+/// The Ingresses that send requests to a Service. What is wrong with them does not break the Service.
 pub(super) fn routes_to<'a>(facts: &Facts<'a>, service: Object<'a>) -> Vec<Hop> {
     let ingresses = facts.all_in("Ingress", service.namespace());
     let leading = ingresses.filter_map(|ingress| {
@@ -34,7 +34,7 @@ pub(super) fn routes_to<'a>(facts: &Facts<'a>, service: Object<'a>) -> Vec<Hop> 
             (true, _) => return None,
             (false, Some(backend)) => Hop::new(
                 Step::Ingress,
-                HopStatus::Broken,
+                HopStatus::Warning,
                 ingress,
                 format!(
                     "routes to port {} of Service {}, which it does not have; it offers {}",
@@ -46,7 +46,7 @@ pub(super) fn routes_to<'a>(facts: &Facts<'a>, service: Object<'a>) -> Vec<Hop> 
             (false, None) => match ingress::class_problem(facts, ingress) {
                 Some((problem, _)) => Hop::new(
                     Step::Ingress,
-                    HopStatus::Broken,
+                    HopStatus::Warning,
                     ingress,
                     format!("no controller takes it, because {problem}"),
                 ),

@@ -29,10 +29,12 @@ pub(super) fn hops<'a>(
     let value = service.value();
     let mut hops = Vec::new();
     if value.text("/spec/type") == "LoadBalancer" {
-        hops.push(load_balancer(facts, service));
+        hops.push(load_balancer(facts, service, query));
     }
-    hops.push(itself(service, port));
-    if value.text("/spec/type") == "ExternalName" || service.is_terminating() {
+    let itself = itself(service, port);
+    let ends_here = itself.status == HopStatus::Broken || value.text("/spec/type") == "ExternalName";
+    hops.push(itself);
+    if ends_here {
         return hops;
     }
     match Backing::of(facts, service) {
@@ -52,7 +54,9 @@ pub(super) fn hops<'a>(
     hops
 }
 
-fn load_balancer<'a>(facts: &Facts<'a>, service: Object<'a>) -> Hop {
+/// A client of the cluster does not need the load balancer.
+fn load_balancer<'a>(facts: &Facts<'a>, service: Object<'a>, query: &TraceQuery) -> Hop {
+    let without = if query.client.is_some() { HopStatus::Warning } else { HopStatus::Broken };
     let addresses = service.value().list("/status/loadBalancer/ingress").iter();
     let addresses: Vec<&str> = addresses
         .filter_map(|address| address.maybe_text("/hostname").or_else(|| address.maybe_text("/ip")))
@@ -61,11 +65,10 @@ fn load_balancer<'a>(facts: &Facts<'a>, service: Object<'a>) -> Hop {
         format!("{} The controller says: {}", meaning.unwrap_or_default(), shorten(event.message, MESSAGE))
     });
     let (status, says) = match (addresses.as_slice(), trouble) {
-        ([], None) => (
-            HopStatus::Broken,
-            "pending: no controller has given it an address, and none says why".to_owned(),
-        ),
-        ([], Some(trouble)) => (HopStatus::Broken, format!("pending. {}", trouble.trim())),
+        ([], None) => {
+            (without, "pending: no controller has given it an address, and none says why".to_owned())
+        }
+        ([], Some(trouble)) => (without, format!("pending. {}", trouble.trim())),
         (some, None) => (HopStatus::Ok, format!("reached at {}", some.join(", "))),
         (some, Some(trouble)) => {
             (HopStatus::Warning, format!("reached at {}. {}", some.join(", "), trouble.trim()))

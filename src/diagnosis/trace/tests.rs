@@ -134,6 +134,11 @@ fn what_the_controller_of_load_balancers_says_is_told_with_what_it_means() {
     let hops = traced(objects, &query("Service", "web"));
     let says = &broken(&hops).says;
     assert!(says.starts_with("pending. No subnet fits") && says.ends_with("0 match"), "{says}");
+    let mut objects = with_service(json!({ "spec": { "type": "LoadBalancer" } }));
+    objects.push(client("shop", "front", json!({})));
+    let client = TraceClient { namespace: "shop".to_owned(), pod: None };
+    let hops = traced(objects, &TraceQuery { client: Some(client), ..query("Service", "web") });
+    assert!(hops.iter().all(|hop| hop.status != HopStatus::Broken), "clients of the cluster do not need it");
 }
 
 #[rstest]
@@ -233,6 +238,7 @@ fn an_ingress_that_leads_nowhere_is_broken_behind_it(
     objects.push(ingress(json!([rule])));
     let hops = traced(objects, &query("Ingress", "front"));
     assert_eq!(hops[0].status, HopStatus::Ok);
+    assert_eq!(hops.len(), 2, "nothing is told of what lies behind");
     assert_eq!((broken(&hops).step, broken(&hops).says.as_str()), (step, says));
 }
 
@@ -247,8 +253,11 @@ fn a_host_without_a_rule_and_a_class_that_is_missing_are_broken_at_the_ingress()
         "no rule takes other.example, and there is no default backend; hosts: shop.example"
     );
     objects[5]["status"] = json!({});
+    let class = "no controller takes it, because its class alb does not exist";
+    assert_eq!(broken(&traced(objects.clone(), &query("Ingress", "front"))).says, class);
     let hops = traced(objects, &query("Service", "web"));
-    assert_eq!(broken(&hops).says, "no controller takes it, because its class alb does not exist");
+    assert_eq!((hops[0].status, hops[0].says.as_str()), (HopStatus::Warning, class));
+    assert!(hops.iter().all(|hop| hop.status != HopStatus::Broken), "the Service is well");
 }
 
 fn policy(name: &str, spec: Value) -> Value {
@@ -315,7 +324,7 @@ fn without_a_client_it_is_told_whom_policies_let_in() {
     ));
     let hops = traced(objects, &query("Service", "web"));
     assert_eq!(hops.last().unwrap().status, HopStatus::Ok);
-    assert_eq!(hops.last().unwrap().details[1], "NetworkPolicy allow lets in all pods");
+    assert_eq!(hops.last().unwrap().details[1], "NetworkPolicy allow lets in all pods of its namespace");
 }
 
 #[test]

@@ -303,8 +303,10 @@ fn peer_text(peer: &Value) -> String {
         let text = selector::show(peer.get(member)?);
         Some(if text.is_empty() { format!("all {noun}") } else { format!("{noun} with {text}") })
     };
-    let parts = [shown("podSelector", "pods"), shown("namespaceSelector", "namespaces")];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(" in ")
+    match (shown("podSelector", "pods"), shown("namespaceSelector", "namespaces")) {
+        (Some(pods), None) => format!("{pods} of its namespace"),
+        (pods, namespaces) => pods.into_iter().chain(namespaces).collect::<Vec<_>>().join(" in "),
+    }
 }
 
 /// A rule for exactly this way, added to the policy.
