@@ -10,6 +10,7 @@ mod clusters;
 mod connect;
 mod discovery;
 mod kind;
+mod managers;
 mod pod_status;
 mod reader;
 pub mod redact;
@@ -27,9 +28,10 @@ pub use bundle::{Bundle, BundleApi, BundleResponse, Damaged, serve_bundle};
 pub use capture::{CaptureError, CaptureLimits, Captured, capture};
 pub use clusters::{ClusterRef, Clusters};
 pub use kind::Kind;
+pub use managers::FieldManager;
 pub use pod_status::{PodStatus, pod_status};
 pub use reader::{ListQuery, LogQuery, Page};
-pub use snapshot::{Progress, SnapshotLimits, diagnose};
+pub use snapshot::{Progress, SnapshotLimits, access, diagnose, trace};
 pub use writer::Change;
 
 /// Where a cluster is to be found.

@@ -126,7 +126,7 @@ async fn read(cx: &ToolContext, target: &Target) -> Result<ToolOutcome, ToolErro
     Ok(target.outcome(Operation::Read, &object, text))
 }
 
-fn yaml(object: &Value) -> Result<String, ToolError> {
+pub(super) fn yaml(object: &Value) -> Result<String, ToolError> {
     serde_saphyr::to_string(object).map_err(|error| {
         tracing::error!(%error, "an object cannot be written as YAML");
         ToolError::Bug

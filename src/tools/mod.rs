@@ -4,6 +4,7 @@
 
 mod arguments;
 mod bounds;
+mod can_i;
 mod columns;
 mod context;
 mod current_time;
@@ -12,6 +13,7 @@ mod explain_finding;
 mod gate;
 mod get_eks_metrics_guidance;
 mod get_k8s_events;
+mod get_metrics;
 mod get_pod_logs;
 mod kube_event;
 mod list_api_versions;
@@ -20,12 +22,15 @@ mod manage_k8s_resource;
 mod objects;
 mod owned;
 mod pod_containers;
+mod projection;
 mod registry;
+mod rollout_history;
 mod schema;
 mod search_eks_troubleshoot_guide;
 mod set_aws_region;
 mod table;
 mod text;
+mod trace_service;
 
 use std::borrow::Cow;
 use std::future::Future;

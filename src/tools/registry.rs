@@ -13,20 +13,24 @@ use crate::cluster::ClusterError;
 
 use super::arguments;
 use super::bounds::bound;
+use super::can_i::CanI;
 use super::context::{CallContext, Context, Environment};
 use super::current_time::CurrentTime;
 use super::diagnose_cluster::DiagnoseCluster;
 use super::explain_finding::ExplainFinding;
 use super::get_eks_metrics_guidance::GetEksMetricsGuidance;
 use super::get_k8s_events::GetK8sEvents;
+use super::get_metrics::GetMetrics;
 use super::get_pod_logs::GetPodLogs;
 use super::list_api_versions::ListApiVersions;
 use super::list_k8s_resources::ListK8sResources;
 use super::manage_k8s_resource::ManageK8sResource;
+use super::rollout_history::RolloutHistory;
 use super::schema::{input_schema, output_schema};
 use super::search_eks_troubleshoot_guide::SearchEksTroubleshootGuide;
 use super::set_aws_region::SetAwsRegion;
 use super::text::{nearest, plain, shorten};
+use super::trace_service::TraceService;
 use super::{Annotations, Tool, ToolError, ToolOutcome, ToolSpec, Toolbox};
 
 /// How long a call may take where nothing else is said.
@@ -110,7 +114,11 @@ impl Registry {
             .with(ManageK8sResource)
             .with(GetPodLogs)
             .with(GetK8sEvents)
+            .with(GetMetrics)
             .with(ListApiVersions)
+            .with(TraceService)
+            .with(RolloutHistory)
+            .with(CanI)
             .with(SearchEksTroubleshootGuide::default())
             .with(ExplainFinding)
             .with(GetEksMetricsGuidance)
