@@ -30,7 +30,7 @@ pub use kind::Kind;
 pub use pod_status::{PodStatus, pod_status};
 pub use reader::{ListQuery, LogQuery, Page};
 pub use snapshot::{Progress, SnapshotLimits, diagnose};
-pub use writer::Change;
+pub use writer::{Change, Trial};
 
 /// Where a cluster is to be found.
 #[derive(Debug, Clone)]
@@ -99,6 +99,9 @@ pub enum ClusterError {
     /// The request itself is wrong (a selector, a parameter).
     #[error("{0}")]
     Invalid(String),
+    /// Others manage fields that an apply would change; says who, and which.
+    #[error("{0}")]
+    Conflict(String),
     /// The continue token is too old: the list has to be read again from the start.
     #[error("{0}")]
     Expired(String),

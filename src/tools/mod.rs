@@ -2,6 +2,7 @@
 //!
 //! One typed [`Tool`] per file; the [`Registry`] turns each into a [`ToolSpec`] with a JSON schema and a boxed call.
 
+mod apply_yaml;
 mod arguments;
 mod bounds;
 mod columns;
@@ -24,6 +25,7 @@ mod registry;
 mod schema;
 mod search_eks_troubleshoot_guide;
 mod set_aws_region;
+mod shown;
 mod table;
 mod text;
 

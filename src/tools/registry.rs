@@ -11,6 +11,7 @@ use tracing::Instrument;
 
 use crate::cluster::ClusterError;
 
+use super::apply_yaml::ApplyYaml;
 use super::arguments;
 use super::bounds::bound;
 use super::context::{CallContext, Context, Environment};
@@ -108,6 +109,7 @@ impl Registry {
             .with(DiagnoseCluster)
             .with(ListK8sResources)
             .with(ManageK8sResource)
+            .with(ApplyYaml)
             .with(GetPodLogs)
             .with(GetK8sEvents)
             .with(ListApiVersions)
