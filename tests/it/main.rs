@@ -9,6 +9,7 @@ mod cli;
 mod diagnosis;
 mod directions;
 mod identity;
+mod mcp;
 mod push;
 mod support;
 mod tasks;
