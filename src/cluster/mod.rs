@@ -32,7 +32,7 @@ pub use managers::FieldManager;
 pub use pod_status::{PodStatus, pod_status};
 pub use reader::{ListQuery, LogQuery, Page};
 pub use snapshot::{Progress, SnapshotLimits, access, diagnose, trace};
-pub use writer::Change;
+pub use writer::{Change, Trial};
 
 /// Where a cluster is to be found.
 #[derive(Debug, Clone)]
@@ -101,6 +101,9 @@ pub enum ClusterError {
     /// The request itself is wrong (a selector, a parameter).
     #[error("{0}")]
     Invalid(String),
+    /// Others manage fields that an apply would change; says who, and which.
+    #[error("{0}")]
+    Conflict(String),
     /// The continue token is too old: the list has to be read again from the start.
     #[error("{0}")]
     Expired(String),

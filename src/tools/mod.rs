@@ -2,6 +2,7 @@
 //!
 //! One typed [`Tool`] per file; the [`Registry`] turns each into a [`ToolSpec`] with a JSON schema and a boxed call.
 
+mod apply_yaml;
 mod arguments;
 mod bounds;
 mod can_i;
@@ -11,6 +12,7 @@ mod current_time;
 mod diagnose_cluster;
 mod explain_finding;
 mod gate;
+mod generate_app_manifest;
 mod get_eks_metrics_guidance;
 mod get_k8s_events;
 mod get_metrics;
@@ -23,11 +25,13 @@ mod objects;
 mod owned;
 mod pod_containers;
 mod projection;
+mod read_more;
 mod registry;
 mod rollout_history;
 mod schema;
 mod search_eks_troubleshoot_guide;
 mod set_aws_region;
+mod shown;
 mod table;
 mod text;
 mod trace_service;

@@ -1,5 +1,6 @@
 //! The tools as a caller meets them: by name, with JSON arguments, on a recorded cluster.
 
+mod apply;
 mod bounds;
 mod calls;
 mod events;
