@@ -1,5 +1,8 @@
 //! AWS by region and role, over a network: what is signed, read page by page, and said when it fails.
 
+mod account;
+mod clusters;
+
 use std::sync::{Arc, Mutex};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
