@@ -2,6 +2,7 @@
 //!
 //! One typed [`Tool`] per file; the [`Registry`] turns each into a [`ToolSpec`] with a JSON schema and a boxed call.
 
+mod add_inline_policy;
 mod arguments;
 mod bounds;
 mod columns;
@@ -10,11 +11,15 @@ mod current_time;
 mod diagnose_cluster;
 mod explain_finding;
 mod gate;
+mod get_eks_insights;
 mod get_eks_metrics_guidance;
+mod get_eks_vpc_config;
 mod get_k8s_events;
 mod get_pod_logs;
+mod get_policies_for_role;
 mod kube_event;
 mod list_api_versions;
+mod list_eks_clusters;
 mod list_k8s_resources;
 mod manage_k8s_resource;
 mod objects;

@@ -11,16 +11,21 @@ use tracing::Instrument;
 
 use crate::cluster::ClusterError;
 
+use super::add_inline_policy::AddInlinePolicy;
 use super::arguments;
 use super::bounds::bound;
 use super::context::{CallContext, Context, Environment};
 use super::current_time::CurrentTime;
 use super::diagnose_cluster::DiagnoseCluster;
 use super::explain_finding::ExplainFinding;
+use super::get_eks_insights::GetEksInsights;
 use super::get_eks_metrics_guidance::GetEksMetricsGuidance;
+use super::get_eks_vpc_config::GetEksVpcConfig;
 use super::get_k8s_events::GetK8sEvents;
 use super::get_pod_logs::GetPodLogs;
+use super::get_policies_for_role::GetPoliciesForRole;
 use super::list_api_versions::ListApiVersions;
+use super::list_eks_clusters::ListEksClusters;
 use super::list_k8s_resources::ListK8sResources;
 use super::manage_k8s_resource::ManageK8sResource;
 use super::schema::{input_schema, output_schema};
@@ -115,7 +120,16 @@ impl Registry {
             .with(ExplainFinding)
             .with(GetEksMetricsGuidance)
             .with(CurrentTime { cluster });
-        if aws { tools.with(SetAwsRegion) } else { tools }
+        match aws {
+            true => tools
+                .with(SetAwsRegion)
+                .with(ListEksClusters)
+                .with(GetEksInsights)
+                .with(GetEksVpcConfig)
+                .with(GetPoliciesForRole)
+                .with(AddInlinePolicy),
+            false => tools,
+        }
     }
 
     /// These tools and one more.

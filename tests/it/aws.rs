@@ -2,6 +2,9 @@
 
 mod account;
 mod clusters;
+mod eks;
+mod network;
+mod roles;
 
 use std::sync::{Arc, Mutex};
 
