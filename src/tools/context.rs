@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::{self, Aws};
-use crate::cluster::{Cluster, ClusterRef, Clusters};
+use crate::cluster::{Choice, Cluster, ClusterRef, Clusters};
 
 use super::ToolError;
 use super::gate::Gate;
@@ -197,14 +197,27 @@ impl Context for CallContext {
 #[async_trait]
 impl Context for ToolContext {
     fn arguments(environment: &Environment) -> Vec<CommonArgument> {
-        let one = environment.clusters.only().is_some();
-        let description = match (one, environment.aws.is_some()) {
-            (true, _) => "Name of the cluster. May be left out: this server works on one cluster.",
-            (false, true) => "Name of the EKS cluster, as list_eks_clusters gives it",
-            (false, false) => "Name of the cluster: a context of the kubeconfig, or the name of its cluster",
+        let choice = environment.clusters.choice();
+        let description = match choice {
+            Choice::One => "Name of the cluster. May be left out: this server works on one cluster.",
+            Choice::Contexts { default: false } => {
+                "Name of the cluster: a context of the kubeconfig, or the name of its cluster. May be left out where there \
+                 is only one."
+            }
+            Choice::Contexts { default: true } => {
+                "Name of the cluster: a context of the kubeconfig, or the name of its cluster; the server's own where left \
+                 out"
+            }
+            Choice::Eks { default: false } => {
+                "Name of the EKS cluster, as list_eks_clusters gives it, or its ARN. May be left out where the region has \
+                 only one."
+            }
+            Choice::Eks { default: true } => {
+                "Name of the EKS cluster, as list_eks_clusters gives it, or its ARN; the server's own where left out"
+            }
         };
-        let cluster = CommonArgument { name: CLUSTER_NAME, required: !one, description };
-        let aws = if environment.aws.is_some() && !one { vec![REGION, ROLE_ARN] } else { Vec::new() };
+        let cluster = CommonArgument { name: CLUSTER_NAME, required: false, description };
+        let aws = if matches!(choice, Choice::Eks { .. }) { vec![REGION, ROLE_ARN] } else { Vec::new() };
         [vec![cluster], aws].concat()
     }
 

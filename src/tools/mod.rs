@@ -3,6 +3,7 @@
 //! One typed [`Tool`] per file; the [`Registry`] turns each into a [`ToolSpec`] with a JSON schema and a boxed call.
 
 mod apply_yaml;
+mod add_inline_policy;
 mod arguments;
 mod bounds;
 mod can_i;
@@ -13,12 +14,16 @@ mod diagnose_cluster;
 mod explain_finding;
 mod gate;
 mod generate_app_manifest;
+mod get_eks_insights;
 mod get_eks_metrics_guidance;
+mod get_eks_vpc_config;
 mod get_k8s_events;
 mod get_metrics;
 mod get_pod_logs;
+mod get_policies_for_role;
 mod kube_event;
 mod list_api_versions;
+mod list_eks_clusters;
 mod list_k8s_resources;
 mod manage_k8s_resource;
 mod objects;

@@ -12,6 +12,7 @@ use tracing::Instrument;
 use crate::cluster::ClusterError;
 
 use super::apply_yaml::ApplyYaml;
+use super::add_inline_policy::AddInlinePolicy;
 use super::arguments;
 use super::bounds::bound;
 use super::can_i::CanI;
@@ -20,11 +21,15 @@ use super::current_time::CurrentTime;
 use super::diagnose_cluster::DiagnoseCluster;
 use super::explain_finding::ExplainFinding;
 use super::generate_app_manifest::GenerateAppManifest;
+use super::get_eks_insights::GetEksInsights;
 use super::get_eks_metrics_guidance::GetEksMetricsGuidance;
+use super::get_eks_vpc_config::GetEksVpcConfig;
 use super::get_k8s_events::GetK8sEvents;
 use super::get_metrics::GetMetrics;
 use super::get_pod_logs::GetPodLogs;
+use super::get_policies_for_role::GetPoliciesForRole;
 use super::list_api_versions::ListApiVersions;
+use super::list_eks_clusters::ListEksClusters;
 use super::list_k8s_resources::ListK8sResources;
 use super::manage_k8s_resource::ManageK8sResource;
 use super::read_more::{Kept, ReadMore};
@@ -134,7 +139,16 @@ impl Registry {
             .with(GenerateAppManifest)
             .with(CurrentTime { cluster })
             .keeping(KEPT_BYTES);
-        if aws { tools.with(SetAwsRegion) } else { tools }
+        match aws {
+            true => tools
+                .with(SetAwsRegion)
+                .with(ListEksClusters)
+                .with(GetEksInsights)
+                .with(GetEksVpcConfig)
+                .with(GetPoliciesForRole)
+                .with(AddInlinePolicy),
+            false => tools,
+        }
     }
 
     /// These tools and one more.
