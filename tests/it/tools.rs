@@ -2,6 +2,7 @@
 
 mod bounds;
 mod calls;
+mod cloudwatch_logs;
 mod events;
 mod guide;
 mod lists;
