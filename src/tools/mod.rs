@@ -12,6 +12,7 @@ mod eks;
 mod explain_finding;
 mod gate;
 mod get_cloudwatch_logs;
+mod get_cloudwatch_metrics;
 mod get_eks_metrics_guidance;
 mod get_k8s_events;
 mod get_pod_logs;

@@ -18,6 +18,7 @@ use super::current_time::CurrentTime;
 use super::diagnose_cluster::DiagnoseCluster;
 use super::explain_finding::ExplainFinding;
 use super::get_cloudwatch_logs::GetCloudwatchLogs;
+use super::get_cloudwatch_metrics::GetCloudwatchMetrics;
 use super::get_eks_metrics_guidance::GetEksMetricsGuidance;
 use super::get_k8s_events::GetK8sEvents;
 use super::get_pod_logs::GetPodLogs;
@@ -116,7 +117,11 @@ impl Registry {
             .with(ExplainFinding)
             .with(GetEksMetricsGuidance)
             .with(CurrentTime { cluster });
-        if aws { tools.with(SetAwsRegion).with(GetCloudwatchLogs) } else { tools }
+        if aws {
+            tools.with(SetAwsRegion).with(GetCloudwatchLogs).with(GetCloudwatchMetrics)
+        } else {
+            tools
+        }
     }
 
     /// These tools and one more.

@@ -3,6 +3,7 @@
 mod bounds;
 mod calls;
 mod cloudwatch_logs;
+mod cloudwatch_metrics;
 mod events;
 mod guide;
 mod lists;

@@ -19,7 +19,7 @@ pub(super) async fn missing(client: &Client, group: &str, cluster: &str, region:
         Err(error) => format!("which there are is not known ({error})"),
     };
     let meant = match nearest(group, LOG_TYPES, 1).first() {
-        Some(meant) => format!("; did you mean {meant}?"),
+        Some(meant) => format!(" (did you mean {meant}?)"),
         None => String::new(),
     };
     ToolError::NotFound(format!(
