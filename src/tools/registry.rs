@@ -22,6 +22,8 @@ use super::diagnose_cluster::DiagnoseCluster;
 use super::explain_finding::ExplainFinding;
 use super::generate_app_manifest::GenerateAppManifest;
 use super::get_eks_insights::GetEksInsights;
+use super::get_cloudwatch_logs::GetCloudwatchLogs;
+use super::get_cloudwatch_metrics::GetCloudwatchMetrics;
 use super::get_eks_metrics_guidance::GetEksMetricsGuidance;
 use super::get_eks_vpc_config::GetEksVpcConfig;
 use super::get_k8s_events::GetK8sEvents;
@@ -139,16 +141,19 @@ impl Registry {
             .with(GenerateAppManifest)
             .with(CurrentTime { cluster })
             .keeping(KEPT_BYTES);
-        match aws {
-            true => tools
-                .with(SetAwsRegion)
-                .with(ListEksClusters)
-                .with(GetEksInsights)
-                .with(GetEksVpcConfig)
-                .with(GetPoliciesForRole)
-                .with(AddInlinePolicy),
-            false => tools,
-        }
+        if aws { tools.with_account() } else { tools }
+    }
+
+    /// These tools and those of an AWS account.
+    fn with_account(self) -> Self {
+        self.with(SetAwsRegion)
+            .with(ListEksClusters)
+            .with(GetEksInsights)
+            .with(GetEksVpcConfig)
+            .with(GetPoliciesForRole)
+            .with(AddInlinePolicy)
+            .with(GetCloudwatchLogs)
+            .with(GetCloudwatchMetrics)
     }
 
     /// These tools and one more.

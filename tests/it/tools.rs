@@ -3,6 +3,8 @@
 mod apply;
 mod bounds;
 mod calls;
+mod cloudwatch_logs;
+mod cloudwatch_metrics;
 mod events;
 mod guide;
 mod guide_queries;
