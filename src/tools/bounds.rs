@@ -14,7 +14,7 @@ const NOTICE: usize = 200;
 const LEAST: usize = 8;
 
 /// Cuts what is longer than `max_bytes`. Tools that know what matters have cut before.
-pub(super) fn bound(mut outcome: ToolOutcome, max_bytes: usize) -> ToolOutcome {
+pub(crate) fn bound(mut outcome: ToolOutcome, max_bytes: usize) -> ToolOutcome {
     if outcome.text.len() > max_bytes {
         let (kept, left) = cut_at_line(&outcome.text, max_bytes.saturating_sub(NOTICE));
         outcome.text = format!(
