@@ -1,7 +1,14 @@
-//! MCP: the tools of other servers, and those of several servers behind one.
+//! MCP: the tools as a server, over HTTP and for a parent process; the tools of other servers, and those of several behind
+//! one.
 
 mod client;
 mod gateway;
+mod http;
+mod server;
+mod stdio;
 
 pub use client::{Credentials, Failure, Program, RemoteError, RemoteToolbox};
 pub use gateway::{Gateway, GatewayError, Target};
+pub use http::{MCP_PATH, Surface, router};
+pub use server::Offer;
+pub use stdio::{StdioError, serve_stdio};
