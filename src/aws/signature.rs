@@ -50,3 +50,57 @@ impl Connection {
         Some(std::mem::take(request.headers_mut()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_config::{BehaviorVersion, Region, SdkConfig};
+    use aws_credential_types::Credentials;
+    use aws_lc_rs::{digest, hmac};
+
+    use super::super::Aws;
+    use super::*;
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn mac(key: &[u8], text: &str) -> Vec<u8> {
+        hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes()).as_ref().to_vec()
+    }
+
+    fn hash(text: &str) -> String {
+        hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
+    }
+
+    /// The signature by the words of the SigV4 specification. Paths are encoded once more than in the URL.
+    fn expected(body: &str) -> String {
+        let headers = format!(
+            "host:mcp.example.com\nx-amz-content-sha256:{}\nx-amz-date:20260701T120000Z\nx-amz-security-token:session\n",
+            hash(body)
+        );
+        let names = "host;x-amz-content-sha256;x-amz-date;x-amz-security-token";
+        let request = format!("POST\n/a%252Fb/mcp\nq=1\n{headers}\n{names}\n{}", hash(body));
+        let scope = "20260701/eu-west-1/bedrock-agentcore/aws4_request";
+        let to_sign = format!("AWS4-HMAC-SHA256\n20260701T120000Z\n{scope}\n{}", hash(&request));
+        let key = ["20260701", "eu-west-1", "bedrock-agentcore", "aws4_request"];
+        let key = key.iter().fold(b"AWS4secret".to_vec(), |key, part| mac(&key, part));
+        let signature = hex(&mac(&key, &to_sign));
+        format!("AWS4-HMAC-SHA256 Credential=AKID/{scope}, SignedHeaders={names}, Signature={signature}")
+    }
+
+    #[tokio::test]
+    async fn a_request_is_signed_with_its_body() {
+        let sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("eu-west-1"))
+            .build();
+        let connection = Aws::with_config(sdk).connection(None, None).await.unwrap();
+        let credentials = Credentials::new("AKID", "secret", Some("session".to_owned()), None, "test");
+        let time: jiff::Timestamp = "2026-07-01T12:00:00Z".parse().unwrap();
+        let (url, body) = ("https://mcp.example.com/a%2Fb/mcp?q=1", br#"{"a":1}"#);
+        let headers =
+            connection.signed_at("bedrock-agentcore", "POST", url, body, credentials, time.into()).unwrap();
+        assert_eq!(headers["authorization"].to_str().unwrap(), expected(r#"{"a":1}"#));
+        assert_eq!(headers["x-amz-security-token"], "session");
+    }
+}

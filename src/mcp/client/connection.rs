@@ -11,8 +11,8 @@ use rmcp::model::{
     PaginatedRequestParams, ProtocolVersion, RequestId, ServerResult,
 };
 use rmcp::service::{
-    ClientCacheConfig, ClientLifecycleMode, ClientServiceExt, Peer, PeerRequestOptions, RoleClient,
-    RunningService, ServiceError,
+    ClientCacheConfig, ClientInitializeError, ClientLifecycleMode, ClientServiceExt, Peer,
+    PeerRequestOptions, RoleClient, RunningService, ServiceError,
 };
 use rmcp::transport::common::client_side_sse::SseRetryPolicy;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
@@ -68,27 +68,50 @@ impl Connector {
 
     /// Connects. `caller` is the caller's own token, where it is passed on.
     pub(super) async fn connect(&self, caller: Option<SecretString>) -> Result<Arc<Live>, Failure> {
-        let started = match self {
+        let started = match tokio::time::timeout(START_TIMEOUT, self.start(caller)).await {
+            Err(_) => Err(Failure::Silent),
+            // It broke before anything was asked of it.
+            Ok(Err(Failure::Lost)) => Err(match self {
+                Self::Http { .. } => Failure::Unreachable,
+                Self::Program(program) => Failure::NotStarted(program.program.clone()),
+            }),
+            Ok(started) => started,
+        };
+        let service = started?;
+        service.peer().set_response_cache_config(ClientCacheConfig::disabled()).await;
+        Ok(Arc::new(Live { service, over: AtomicBool::new(false) }))
+    }
+
+    /// Asks which revision the server speaks: first the stateless one, then those with a handshake.
+    async fn start(&self, caller: Option<SecretString>) -> Result<Service, Failure> {
+        let handshake = Some(ProtocolVersion::LATEST_WITH_INITIALIZE);
+        let preferred_versions = vec![ProtocolVersion::V_2026_07_28];
+        let asking = ClientLifecycleMode::Auto { preferred_versions, legacy_version: handshake };
+        match self.start_with(caller.clone(), asking).await? {
+            // Knows that there is a stateless revision, and does not speak it.
+            Err(ClientInitializeError::NoCompatibleProtocolVersion { .. }) => {
+                let started = self.start_with(caller, ClientLifecycleMode::Initialize).await?;
+                started.map_err(|error| Failure::of_start(&error))
+            }
+            started => started.map_err(|error| Failure::of_start(&error)),
+        }
+    }
+
+    async fn start_with(
+        &self,
+        caller: Option<SecretString>,
+        lifecycle: ClientLifecycleMode,
+    ) -> Result<Result<Service, ClientInitializeError>, Failure> {
+        let handler = Arc::new(Handler::default());
+        Ok(match self {
             Self::Http { url, http, credentials } => {
                 let (http, credentials) = (http.clone(), Arc::clone(credentials));
                 let http = ProvedHttp { http, credentials, caller };
                 let transport = StreamableHttpClientTransport::with_client(http, settings(url));
-                tokio::time::timeout(START_TIMEOUT, start(transport)).await.map(|started| match started {
-                    Err(Failure::Lost) => Err(Failure::Unreachable),
-                    started => started,
-                })
+                handler.serve_with_lifecycle(transport, lifecycle).await
             }
-            Self::Program(program) => {
-                let child = spawn(program)?;
-                tokio::time::timeout(START_TIMEOUT, start(child)).await.map(|started| match started {
-                    Err(Failure::Lost) => Err(Failure::NotStarted(program.program.clone())),
-                    started => started,
-                })
-            }
-        };
-        let service = started.map_err(|_| Failure::Silent)??;
-        service.peer().set_response_cache_config(ClientCacheConfig::disabled()).await;
-        Ok(Arc::new(Live { service, over: AtomicBool::new(false) }))
+            Self::Program(program) => handler.serve_with_lifecycle(spawn(program)?, lifecycle).await,
+        })
     }
 }
 
@@ -121,20 +144,6 @@ fn spawn(program: &Program) -> Result<TokioChildProcess, Failure> {
 }
 
 type Service = RunningService<RoleClient, Arc<Handler>>;
-
-/// Asks which revision the server speaks: first the stateless one, then those with a handshake.
-async fn start<T, E, A>(transport: T) -> Result<Service, Failure>
-where
-    T: rmcp::transport::IntoTransport<RoleClient, E, A>,
-    E: std::error::Error + Send + Sync + 'static,
-{
-    let lifecycle = ClientLifecycleMode::Auto {
-        preferred_versions: vec![ProtocolVersion::V_2026_07_28],
-        legacy_version: Some(ProtocolVersion::LATEST_WITH_INITIALIZE),
-    };
-    let started = Arc::new(Handler::default()).serve_with_lifecycle(transport, lifecycle).await;
-    started.map_err(|error| Failure::of_start(&error))
-}
 
 /// A connection.
 pub(super) struct Live {

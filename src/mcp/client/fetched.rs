@@ -42,6 +42,11 @@ impl<T: Clone + Send + Sync + 'static> Fetched<T> {
         self.lock().as_ref()?.peek()?.as_ref().ok().cloned()
     }
 
+    /// Fetches it anew the next time.
+    pub(super) fn forget(&self) {
+        *self.lock() = None;
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<Fetching<T>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
