@@ -58,7 +58,6 @@ mod tests {
     use aws_lc_rs::{digest, hmac};
 
     use super::super::Aws;
-    use super::*;
 
     fn hex(bytes: &[u8]) -> String {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -12,8 +12,8 @@ use super::serve::{listen, stop_signal};
 use super::terminal::{BOLD, print, styled};
 use crate::app::{ConnectionLimits, McpSettings, serve_mcp};
 use crate::cluster::{Cluster, Clusters};
-use crate::config::{AuthArgs, AuthMode, ClusterArgs, ToolArgs, check_exposure, web_url};
-use crate::mcp::{MCP_PATH, Offer, serve_stdio};
+use crate::config::{ApprovalMode, AuthArgs, AuthMode, ClusterArgs, ToolArgs, check_exposure, web_url};
+use crate::mcp::{MCP_PATH, McpServer, Offer, serve_stdio};
 use crate::tools::{Environment, Registry};
 
 /// Serves the tools to MCP clients: editors, assistants, agents
@@ -100,39 +100,43 @@ async fn over_http(args: McpArgs, stop: impl Future<Output = ()>) -> anyhow::Res
     let listener = listen((args.host, args.port).into()).await?;
     print(&announcement(&args, listener.local_addr()?))?;
     let settings = McpSettings {
-        offer,
         authenticator,
         public_url: args.public_url,
         stateless: args.stateless,
         connections: ConnectionLimits::default(),
     };
-    serve_mcp(settings, listener, stop).await?;
+    serve_mcp(McpServer::over_http(offer), settings, listener, stop).await?;
     Ok(Exit::Fine)
 }
 
 async fn offer(args: &McpArgs) -> anyhow::Result<Offer> {
-    let gate = Arc::new(args.tools.gate()?);
-    let cluster = Cluster::open(&args.cluster.source()).await?;
+    Ok(Offer::own(Arc::new(own_tools(&args.cluster, &args.tools).await?)))
+}
+
+/// drydock's own tools, on what these flags name.
+pub(super) async fn own_tools(cluster: &ClusterArgs, tools: &ToolArgs) -> anyhow::Result<Registry> {
+    let gate = Arc::new(tools.gate()?);
+    let cluster = Cluster::open(&cluster.source()).await?;
     ensure!(
-        !cluster.info.recorded || !args.tools.allow_write,
+        !cluster.info.recorded || !tools.allow_write,
         "a recording cannot be changed: drop --allow-write, or name a cluster that runs"
     );
     let environment = Environment { clusters: Clusters::one(cluster), aws: None, gate };
-    Ok(Offer::own(Arc::new(Registry::standard(environment))))
+    Ok(Registry::standard(environment))
 }
 
 fn announcement(args: &McpArgs, address: SocketAddr) -> String {
-    let may = match (args.tools.allow_write, args.tools.allow_sensitive_data) {
-        (false, false) => "read, but for logs and events",
-        (false, true) => "read",
-        (true, false) => "read, but for logs and events; change what is approved",
-        (true, true) => "read, and change what is approved",
+    let reads = if args.tools.allow_sensitive_data { "read" } else { "read, but for logs and events" };
+    let changes = match (args.tools.allow_write, args.tools.approval) {
+        (false, _) => "",
+        (true, Some(ApprovalMode::None)) => "; change what they are asked to, unapproved",
+        (true, _) => "; change what is approved",
     };
     format!(
         "{title}\n\
          \n  listening on  http://{address}{MCP_PATH}  (MCP, Streamable HTTP)\
          \n  callers       {callers}\
-         \n  tools may     {may}\n\n",
+         \n  tools may     {reads}{changes}\n\n",
         title = styled(BOLD, "drydock serves its tools"),
         callers = super::serve::callers(&args.auth),
     )

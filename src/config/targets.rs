@@ -93,8 +93,13 @@ impl TargetArgs {
     /// They contradict each other, name a target that is not there, or a secret that cannot be read.
     pub fn targets(&self) -> anyhow::Result<Vec<TargetSettings>> {
         let about = [&self.credentials, &self.token_urls, &self.scopes];
-        if let Some(stray) = about.into_iter().flatten().find(|said| of(&self.targets, &said.name).next().is_none()) {
-            bail!("something is said about the target {:?}, and there is none of that name: add --target {0}=…", stray.name);
+        if let Some(stray) =
+            about.into_iter().flatten().find(|said| of(&self.targets, &said.name).next().is_none())
+        {
+            bail!(
+                "something is said about the target {:?}, and there is none of that name: add --target {0}=…",
+                stray.name
+            );
         }
         self.targets.iter().map(|target| self.target(target)).collect()
     }
@@ -104,7 +109,9 @@ impl TargetArgs {
         let mut said = of(&self.credentials, name);
         let credentials = match (said.next(), said.next()) {
             (None, _) => Credentials::None,
-            (Some(how), None) => self.credentials(name, how).with_context(|| format!("--target-auth {name}=…"))?,
+            (Some(how), None) => {
+                self.credentials(name, how).with_context(|| format!("--target-auth {name}=…"))?
+            }
             (Some(_), Some(_)) => bail!("--target-auth {name}=… is there twice: one way is enough"),
         };
         let is_url = matches!(place, Place::Url(_));
@@ -122,7 +129,8 @@ impl TargetArgs {
 
     fn credentials(&self, name: &str, how: &str) -> anyhow::Result<Credentials> {
         let (kind, rest) = how.split_once(':').unwrap_or((how, ""));
-        let two = || rest.split_once(':').with_context(|| format!("{kind} takes two things: {}", usage(kind)));
+        let two =
+            || rest.split_once(':').with_context(|| format!("{kind} takes two things: {}", usage(kind)));
         Ok(match kind {
             "none" => Credentials::None,
             "pass-through" => Credentials::PassThrough,
@@ -146,14 +154,16 @@ impl TargetArgs {
                 let (service, region) = (service.to_owned(), region.to_owned());
                 Credentials::SigV4 { aws: Aws::from_environment(), service, region }
             }
-            _ => bail!("it is one of none, bearer, header, query, client, sigv4 and pass-through; see --help"),
+            _ => {
+                bail!("it is one of none, bearer, header, query, client, sigv4 and pass-through; see --help")
+            }
         })
     }
 
     fn client(&self, name: &str, client_id: &str, from: &str) -> anyhow::Result<ClientCredentials> {
         let token_url = of(&self.token_urls, name).next();
-        let token_url =
-            token_url.with_context(|| format!("where do its tokens come from? Add --target-token-url {name}=URL"))?;
+        let token_url = token_url
+            .with_context(|| format!("where do its tokens come from? Add --target-token-url {name}=URL"))?;
         Ok(ClientCredentials {
             token_url: token_url.to_owned(),
             client_id: client_id.to_owned(),
@@ -188,7 +198,8 @@ fn place(value: &str) -> anyhow::Result<Place> {
     let Some(command) = value.strip_prefix("run:") else { return Ok(Place::Url(value.to_owned())) };
     let mut words = command.split_whitespace().map(str::to_owned);
     let program = words.next().context("run: is followed by a program and its arguments")?;
-    let environment = PASSED_ON.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
+    let environment =
+        PASSED_ON.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
     Ok(Place::Program(Program { program, arguments: words.collect(), environment: environment.collect() }))
 }
 
@@ -197,7 +208,9 @@ fn secret(from: &str) -> anyhow::Result<SecretString> {
     let secret = match from.split_once('=') {
         Some(("env", name)) => {
             // Its own error may repeat the value.
-            std::env::var(name).ok().with_context(|| format!("the variable {name} with the secret is not set"))?
+            std::env::var(name)
+                .ok()
+                .with_context(|| format!("the variable {name} with the secret is not set"))?
         }
         Some(("file", path)) => {
             let path = PathBuf::from(path);
@@ -244,7 +257,10 @@ mod tests {
         .unwrap();
         assert_eq!(targets[0].place, Place::Url("https://gateway.example.com/mcp?a=b".to_owned()));
         let Place::Program(program) = &targets[1].place else { panic!("a program") };
-        assert_eq!((program.program.as_str(), program.arguments.join(" ")), ("npx", "-y files /data".to_owned()));
+        assert_eq!(
+            (program.program.as_str(), program.arguments.join(" ")),
+            ("npx", "-y files /data".to_owned())
+        );
         assert!(program.environment.iter().all(|(name, _)| PASSED_ON.contains(&name.as_str())));
         assert_eq!(targets[2].place, Place::Own);
     }
@@ -254,7 +270,10 @@ mod tests {
     #[case::header("header:X-Api-Key:file=SECRET", r#"Header { name: "x-api-key", .. }"#)]
     #[case::query("query:key:file=SECRET", r#"ApiKey { parameter: "key", .. }"#)]
     #[case::client("client:machine:file=SECRET", "Token")]
-    #[case::sigv4("sigv4:bedrock-agentcore:eu-west-1", r#"SigV4 { service: "bedrock-agentcore", region: "eu-west-1", .. }"#)]
+    #[case::sigv4(
+        "sigv4:bedrock-agentcore:eu-west-1",
+        r#"SigV4 { service: "bedrock-agentcore", region: "eu-west-1", .. }"#
+    )]
     #[case::pass_through("pass-through", "PassThrough")]
     fn credentials_are_named(#[case] how: &str, #[case] meant: &str) {
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -262,7 +281,12 @@ mod tests {
         let how = format!("a={}", how.replace("SECRET", &file.path().to_string_lossy()));
         let mut arguments = vec!["--target", "a=https://a.example.com/mcp", "--target-auth", &how];
         if how.contains("client:") {
-            arguments.extend(["--target-token-url", "a=https://idp.example.com/token", "--target-scope", "a=x/y"]);
+            arguments.extend([
+                "--target-token-url",
+                "a=https://idp.example.com/token",
+                "--target-scope",
+                "a=x/y",
+            ]);
         }
         assert_eq!(format!("{:?}", targets(&arguments).unwrap()[0].credentials), meant);
     }

@@ -11,12 +11,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use rmcp::ServerHandler;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::server::{Caller, McpServer, Offer, SESSION_HEADER};
+use super::server::{Caller, SESSION_HEADER};
 use crate::auth::{AuthError, Authenticator, Principal};
 use sessions::BoundedSessions;
 
@@ -29,10 +30,8 @@ const MAX_BODY: usize = 4 << 20;
 /// Longest `Host` that is taken up into an address, in bytes.
 const MAX_HOST: usize = 255;
 
-/// What is needed to serve MCP over HTTP.
+/// How a server is met over HTTP.
 pub struct Surface {
-    /// What is served.
-    pub offer: Offer,
     /// Says who calls.
     pub authenticator: Authenticator,
     /// URL under which clients reach this server, without a path; the one they asked where there is none.
@@ -50,11 +49,11 @@ struct Door {
     sessions: Arc<BoundedSessions>,
 }
 
-/// The HTTP surface: `/mcp`, the metadata of its protection, `/health` and `/ping`.
-pub fn router(surface: Surface) -> Router {
-    let Surface { offer, authenticator, public_url, stateless, stopping } = surface;
+/// The HTTP surface of a server: `/mcp`, the metadata of its protection, `/health` and `/ping`. The server finds out who
+/// called from the [`Caller`] in the extensions of the request.
+pub fn router<S: ServerHandler + Clone>(server: S, surface: Surface) -> Router {
+    let Surface { authenticator, public_url, stateless, stopping } = surface;
     let sessions = Arc::new(BoundedSessions::default());
-    let server = McpServer::over_http(offer);
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(!stateless)
         .with_json_response(true)

@@ -12,7 +12,7 @@ pub use client::{Credentials, Failure, Program, RemoteError, RemoteToolbox};
 pub use gateway::{Gateway, GatewayError, HealthState, Target, TargetHealth};
 pub use http::{MCP_PATH, Surface, router};
 pub use names::BareNames;
-pub use server::Offer;
+pub use server::{Caller, McpServer, Offer};
 pub use stdio::{StdioError, serve_stdio};
 
 /// Between the name of a target and that of its tool.

@@ -78,6 +78,12 @@ impl Session {
         Self { caller: caller.into(), may_write, bearer: None, region: None }
     }
 
+    /// The same, with the caller's own token.
+    #[must_use]
+    pub fn with_bearer(self, bearer: Option<SecretString>) -> Self {
+        Self { bearer, ..self }
+    }
+
     /// The region that this caller has chosen.
     pub fn region(&self) -> Option<String> {
         let region = self.region.as_ref()?;

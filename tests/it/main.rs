@@ -10,6 +10,7 @@ mod diagnosis;
 mod directions;
 mod gateway;
 mod identity;
+mod mcp;
 mod push;
 mod support;
 mod tasks;

@@ -7,5 +7,5 @@ mod guide;
 mod lists;
 mod logs;
 mod objects;
-mod shop;
+pub mod shop;
 mod writes;

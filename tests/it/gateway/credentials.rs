@@ -69,8 +69,7 @@ async fn the_callers_own_token_is_passed_on_where_that_is_wanted() {
     let remote = RemoteToolbox::at("other", &server.start().await, Credentials::PassThrough).unwrap();
     for token in ["alice-token", "bob-token"] {
         server.behave(|behaviour| behaviour.wants = Some(format!("Bearer {token}")));
-        let mut session = Session::new(token, false);
-        session.bearer = Some(token.into());
+        let session = Session::new(token, false).with_bearer(Some(token.into()));
         let outcome = remote.call("echo", json!({}), &CallContext::new(session, 1000)).await;
         assert!(!outcome.is_error, "{}", outcome.text);
     }
