@@ -2,6 +2,7 @@
 
 mod credentials;
 mod remote;
+mod served;
 
 use drydock::tools::{CallContext, Session, ToolOutcome, Toolbox};
 use serde_json::Value;

@@ -1,6 +1,9 @@
 //! What proves to other servers who we are, and where it does not go.
 
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use drydock::auth::{ClientCredentials, TokenSource};
+use drydock::aws::Aws;
 use drydock::mcp::{Credentials, RemoteError, RemoteToolbox};
 use drydock::tools::{CallContext, Session, Toolbox};
 use http::HeaderName;
@@ -111,4 +114,34 @@ async fn a_key_in_the_query_is_in_no_error() {
     let remote = RemoteToolbox::at("other", &format!("http://{address}/mcp"), key).unwrap();
     let told = remote.list(&caller()).await.unwrap_err().to_string();
     assert!(told.contains("cannot be reached") && !told.contains(SECRET), "{told}");
+}
+
+#[tokio::test]
+async fn every_request_is_signed_for_aws_with_its_body() {
+    let keys =
+        aws_credential_types::Credentials::new("AKID", SECRET, Some("session".to_owned()), None, "test");
+    let sdk = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("eu-west-1"))
+        .credentials_provider(SharedCredentialsProvider::new(keys))
+        .build();
+    let credentials = Credentials::SigV4 {
+        aws: Aws::with_config(sdk),
+        service: "bedrock-agentcore".to_owned(),
+        region: "us-east-1".to_owned(),
+    };
+    let server = McpStandIn::default();
+    let remote = RemoteToolbox::at("other", &server.start().await, credentials).unwrap();
+    for text in ["one", "two"] {
+        assert!(!call(&remote, "echo", json!({ "text": text })).await.is_error);
+    }
+    let seen = server.seen();
+    for headers in &seen {
+        let authorization = headers["authorization"].to_str().unwrap();
+        assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKID/"), "{authorization}");
+        assert!(authorization.contains("/us-east-1/bedrock-agentcore/aws4_request"), "{authorization}");
+        assert_eq!(headers["x-amz-security-token"], "session");
+    }
+    let hashes: Vec<_> = seen.iter().map(|headers| headers["x-amz-content-sha256"].clone()).collect();
+    assert!(hashes.windows(2).all(|two| two[0] != two[1]), "no two bodies are the same");
 }
