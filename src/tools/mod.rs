@@ -60,6 +60,10 @@ pub use context::{
 pub use gate::{Act, Approval, Approved, Decision, Denied, Gate, Policy};
 pub use registry::Registry;
 
+pub(crate) use bounds::bound;
+pub(crate) use schema::require_nothing;
+pub(crate) use text::{plain, shorten};
+
 /// One tool. `NAME` and the fields of `Input` are what agents and prompts rely on.
 pub trait Tool: Send + Sync + 'static {
     /// Name as peers call it, such as `get_pod_logs`.
@@ -163,12 +167,15 @@ pub struct ToolOutcome {
     /// Nothing was done yet: this act has to be approved first.
     #[serde(skip)]
     pub pending: Option<PendingAct>,
+    /// What should have done it could not be asked, or did not answer.
+    #[serde(skip)]
+    pub unreachable: bool,
 }
 
 impl ToolOutcome {
     /// A complete result.
     pub fn new(structured: Value, text: String) -> Self {
-        Self { is_error: false, structured, text, truncated: false, pending: None }
+        Self { is_error: false, structured, text, truncated: false, pending: None, unreachable: false }
     }
 
     /// A failure; the text says what to do next.
@@ -212,6 +219,9 @@ pub enum ToolError {
     /// The cluster could not answer.
     #[error(transparent)]
     Cluster(#[from] crate::cluster::ClusterError),
+    /// Another server could not do it.
+    #[error("{0}")]
+    Remote(String),
     /// The caller did not want to wait.
     #[error("canceled")]
     Canceled,
