@@ -59,7 +59,7 @@ fn schema_of<T: JsonSchema>() -> Value {
     }
 }
 
-fn require_nothing(schema: &mut Value) {
+pub(crate) fn require_nothing(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
             members.retain(|name, value| name != "required" || !value.is_array());
