@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::cluster::{SnapshotLimits, diagnose};
-use crate::diagnosis::render;
+use crate::cluster::{Progress, SnapshotLimits, diagnose};
 use crate::diagnosis::report::{Report, Scope};
+use crate::diagnosis::{READ_KINDS, render};
 
 use super::bounds::size;
 use super::objects::{Presence, locate, presence};
@@ -41,9 +41,22 @@ impl Tool for DiagnoseCluster {
 
     async fn run(&self, input: Input, cx: &ToolContext) -> Result<ToolOutcome, ToolError> {
         let scope = scope(input, cx).await?;
-        let report = diagnose(&cx.cluster, &scope, SnapshotLimits::default(), |_| {}).await?;
+        let report =
+            diagnose(&cx.cluster, &scope, SnapshotLimits::default(), |step| report_step(cx, &step)).await?;
         outcome(report, cx.call.max_bytes)
     }
+}
+
+/// Tells the caller which step is reached. The steps after reading count as one each.
+fn report_step(cx: &ToolContext, step: &Progress) {
+    let of = READ_KINDS.len();
+    let done = match step {
+        Progress::Read { done, .. } => *done,
+        Progress::Logs { .. } => of + 1,
+        Progress::Reasoning => of + 2,
+    };
+    let count = |steps: usize| u32::try_from(steps).unwrap_or(u32::MAX);
+    cx.call.report(count(done), Some(count(of + 3)), step.to_string());
 }
 
 async fn scope(input: Input, cx: &ToolContext) -> Result<Scope, ToolError> {

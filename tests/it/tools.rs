@@ -1,15 +1,20 @@
 //! The tools as a caller meets them: by name, with JSON arguments, on a recorded cluster.
 
+mod apply;
 mod bounds;
 mod calls;
+mod cloudwatch_logs;
+mod cloudwatch_metrics;
 mod events;
 mod guide;
+mod guide_queries;
+mod guide_ranking;
 mod lists;
 mod logs;
 mod metrics;
 mod objects;
+pub mod shop;
 mod rights;
 mod rollouts;
-mod shop;
 mod trace;
 mod writes;

@@ -3,6 +3,7 @@
 mod logs;
 mod objects;
 
+use std::fmt;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -55,6 +56,16 @@ pub enum Progress {
     },
     /// The rules run.
     Reasoning,
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read { done, of, objects } => write!(f, "reading: {done} of {of} kinds, {objects} objects"),
+            Self::Logs { count } => write!(f, "reading {count} logs"),
+            Self::Reasoning => f.write_str("looking for causes"),
+        }
+    }
 }
 
 /// Reads the cluster and diagnoses it. Whatever the scope, the whole cluster is read as far as it may be: causes lie

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::cluster::{FieldManager, Kind, age};
 use crate::diagnosis::report::ObjectRef;
 
-use super::manage_k8s_resource::yaml;
+use super::shown::yaml;
 use super::objects::{get, locate};
 use super::table::{cell, table};
 use super::text::{plain, shorten};
