@@ -117,7 +117,9 @@ async fn offer(args: &McpArgs) -> anyhow::Result<Offer> {
         "a recording cannot be changed: drop --allow-write, or name a cluster that runs"
     );
     let environment = Environment { clusters: Clusters::one(cluster), aws: None, gate };
-    Ok(Offer::own(Arc::new(Registry::standard(environment))))
+    Ok(Offer::own(Arc::new(
+        Registry::standard(environment).keeping(args.tools.keep_cut.saturating_mul(1 << 20)),
+    )))
 }
 
 fn announcement(args: &McpArgs, address: SocketAddr) -> String {

@@ -31,6 +31,12 @@ pub struct ToolArgs {
     /// File to which each change is appended, one JSON object per line [default: the log]
     #[arg(long, value_name = "FILE", env = "DRYDOCK_AUDIT", help_heading = HEADING)]
     pub audit: Option<PathBuf>,
+    /// Folder of this machine from which callers may have manifests applied by their path [default: no file is read]
+    #[arg(long, value_name = "DIR", env = "DRYDOCK_YAML_FOLDER", help_heading = HEADING)]
+    pub yaml_folder: Option<PathBuf>,
+    /// Room for what was cut of long answers, until it is read on, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 16, env = "DRYDOCK_KEEP_CUT", help_heading = HEADING)]
+    pub keep_cut: usize,
 }
 
 /// Who approves a change.
@@ -55,6 +61,7 @@ impl ToolArgs {
             (self.approval.is_some(), "--approval"),
             (!denied.is_empty(), "--deny-kind and --deny-namespace"),
             (self.audit.is_some(), "--audit"),
+            (self.yaml_folder.is_some(), "--yaml-folder"),
         ];
         for (given, flag) in useless {
             ensure!(
@@ -67,7 +74,8 @@ impl ToolArgs {
             Some(ApprovalMode::None) => Approval::None,
         };
         let (allow_write, allow_sensitive_data) = (self.allow_write, self.allow_sensitive_data);
-        let policy = Policy { allow_write, allow_sensitive_data, approval, denied };
+        let yaml_folder = self.yaml_folder.clone();
+        let policy = Policy { allow_write, allow_sensitive_data, approval, denied, yaml_folder };
         match &self.audit {
             None => Ok(Gate::new(policy)),
             Some(path) => Gate::with_audit_file(policy, path)
@@ -112,6 +120,7 @@ mod tests {
     #[case(&["--approval", "none"])]
     #[case(&["--deny-kind", "Secret"])]
     #[case(&["--audit", "x"])]
+    #[case(&["--yaml-folder", "x"])]
     fn a_flag_about_changes_without_changes_is_refused(#[case] arguments: &[&str]) {
         let refused = gate(arguments).unwrap_err().to_string();
         assert!(refused.contains("--allow-write"), "{refused}");
