@@ -114,7 +114,8 @@ async fn offer(args: &McpArgs) -> anyhow::Result<Offer> {
 
 /// drydock's own tools, on what these flags name.
 pub(super) async fn own_tools(cluster: &ClusterArgs, tools: &ToolArgs) -> anyhow::Result<Registry> {
-    Ok(Registry::standard(environment(&cluster.source(), tools.gate()?).await?))
+    let environment = environment(&cluster.source(), tools.gate()?).await?;
+    Ok(Registry::standard(environment).keeping(tools.keep_cut.saturating_mul(1 << 20)))
 }
 
 fn announcement(args: &McpArgs, address: SocketAddr) -> String {

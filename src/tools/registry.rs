@@ -49,6 +49,9 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// How much of outcomes that were cut is kept for `read_more` where nothing else is said, in bytes.
 const KEPT_BYTES: usize = 16 << 20;
 
+/// Longest text of an error, in characters: it may quote what it was given.
+const MAX_ERROR: usize = 2000;
+
 /// Tools by name. A call never panics and never runs longer than the deadline.
 pub struct Registry {
     environment: Environment,
@@ -257,5 +260,5 @@ fn failed(error: &ToolError) -> ToolOutcome {
     } else if matches!(error, ToolError::Bug) {
         tracing::error!("a tool panicked");
     }
-    ToolOutcome::failed(plain(&error.to_string()))
+    ToolOutcome::failed(shorten(&plain(&error.to_string()), MAX_ERROR))
 }
