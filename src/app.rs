@@ -2,10 +2,10 @@
 
 mod browsers;
 mod connections;
+mod mcp;
 mod security;
 
 use std::fmt;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,6 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use axum::http::{StatusCode, header};
-use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -21,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use connections::ConnectionLimits;
+pub use mcp::{McpSettings, serve_mcp};
 
 use crate::a2a::{self, JwtSigner, Push, PushSettings, RequestLimits, Surface};
 use crate::agent::{Agent, Budget};
@@ -148,9 +148,7 @@ impl App {
         let (public_host, anonymous) = (card.host(), authenticator.is_anonymous());
         let surface =
             Surface { runner: runner.clone(), push: push.clone(), card, authenticator, limits: requests };
-        let router = a2a::router(surface)
-            .layer(middleware::from_fn(browsers::refuse_foreign_pages))
-            .layer(CatchPanicLayer::custom(|_| internal_error()));
+        let router = a2a::router(surface).layer(CatchPanicLayer::custom(|_| internal_error()));
         Self { runner, push, router, public_host, anonymous, connections, _scratch: None }
     }
 
@@ -176,7 +174,8 @@ impl App {
             tracing::info!(resumed, "took up push notifications");
         }
         let stopping = CancellationToken::new();
-        let router = self.router_at(listener.local_addr().context("the server has no address")?.ip());
+        let address = listener.local_addr().context("the server has no address")?.ip();
+        let router = browsers::guarded(self.router, address, self.anonymous, self.public_host.as_deref());
         let mut server =
             tokio::spawn(connections::serve(listener, router, self.connections, stopping.clone()));
         shutdown.await;
@@ -188,17 +187,6 @@ impl App {
             server.abort();
         }
         Ok(())
-    }
-
-    /// What is served at this address. Where only this machine is let in, and asked nothing, that has to hold for the
-    /// pages in its browsers, too.
-    fn router_at(&self, address: IpAddr) -> Router {
-        let router = self.router.clone();
-        if !self.anonymous || !address.to_canonical().is_loopback() {
-            return router;
-        }
-        let known: Option<Arc<str>> = self.public_host.as_deref().map(Arc::from);
-        router.layer(middleware::from_fn_with_state(known, browsers::refuse_foreign_hosts))
     }
 }
 

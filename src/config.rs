@@ -2,7 +2,10 @@
 //! clap, and the variables that say where a user keeps data and whether a terminal wants colours).
 
 mod auth;
+mod targets;
+mod tools;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -13,6 +16,8 @@ use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 
 pub use auth::{AuthArgs, AuthMode};
+pub use targets::{Named, Place, TargetArgs, TargetSettings};
+pub use tools::{ApprovalMode, ToolArgs};
 
 use crate::a2a::AllowRule;
 use crate::agent::Budget;
@@ -116,6 +121,11 @@ pub fn check_exposure(host: IpAddr, allowed: bool) -> anyhow::Result<()> {
          --allow-unauthenticated if something in front of it checks who calls"
     );
     Ok(())
+}
+
+/// What is said in a list; an empty environment variable says nothing.
+fn said(values: &[String]) -> BTreeSet<String> {
+    values.iter().map(|value| value.trim()).filter(|value| !value.is_empty()).map(str::to_owned).collect()
 }
 
 /// What is logged. Logs go to stderr, and never hold bodies or tokens.

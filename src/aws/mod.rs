@@ -8,6 +8,7 @@ pub mod eks_token;
 mod error;
 mod iam;
 mod query;
+mod signature;
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};

@@ -102,7 +102,7 @@ fn requests(args: &ServerArgs) -> RequestLimits {
 }
 
 /// Who may call, in a few words.
-fn callers(auth: &AuthArgs) -> String {
+pub(super) fn callers(auth: &AuthArgs) -> String {
     match auth.mode() {
         AuthMode::None => "anyone, nobody is asked (--issuer URL changes that)".to_owned(),
         AuthMode::Jwt => format!("with a token of {}", auth.issuers.join(" or ")),

@@ -10,6 +10,7 @@ mod clusters;
 mod connect;
 mod discovery;
 mod kind;
+mod managers;
 mod link;
 mod pod_status;
 mod reader;
@@ -31,10 +32,11 @@ pub use bundle::{Bundle, BundleApi, BundleResponse, Damaged, serve_bundle};
 pub use capture::{CaptureError, CaptureLimits, Captured, capture};
 pub use clusters::{Choice, ClusterRef, Clusters};
 pub use kind::Kind;
+pub use managers::FieldManager;
 pub use pod_status::{PodStatus, pod_status};
 pub use reader::{ListQuery, LogQuery, Page};
-pub use snapshot::{Progress, SnapshotLimits, diagnose};
-pub use writer::Change;
+pub use snapshot::{Progress, SnapshotLimits, access, diagnose, trace};
+pub use writer::{Change, Trial};
 
 /// Where a cluster is to be found.
 #[derive(Debug, Clone)]
@@ -105,6 +107,9 @@ pub enum ClusterError {
     /// The request itself is wrong (a selector, a parameter).
     #[error("{0}")]
     Invalid(String),
+    /// Others manage fields that an apply would change; says who, and which.
+    #[error("{0}")]
+    Conflict(String),
     /// The continue token is too old: the list has to be read again from the start.
     #[error("{0}")]
     Expired(String),

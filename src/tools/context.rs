@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -60,6 +61,8 @@ pub struct Session {
     pub caller: Arc<str>,
     /// The caller has the right to write, as far as its token says; the server has to allow it, too.
     pub may_write: bool,
+    /// The caller's own token, where the operator wants it to be passed on to another server. `Debug` does not show it.
+    pub bearer: Option<SecretString>,
     /// What `set_aws_region` chose. `None` where two calls cannot be known to be of the same caller.
     region: Option<Arc<Mutex<Option<String>>>>,
 }
@@ -67,12 +70,18 @@ pub struct Session {
 impl Session {
     /// A caller whose calls belong together.
     pub fn new(caller: &str, may_write: bool) -> Self {
-        Self { caller: caller.into(), may_write, region: Some(Arc::default()) }
+        Self { caller: caller.into(), may_write, bearer: None, region: Some(Arc::default()) }
     }
 
     /// A caller that cannot be told from others: nothing is remembered from call to call.
     pub fn stateless(caller: &str, may_write: bool) -> Self {
-        Self { caller: caller.into(), may_write, region: None }
+        Self { caller: caller.into(), may_write, bearer: None, region: None }
+    }
+
+    /// The same, with the caller's own token.
+    #[must_use]
+    pub fn with_bearer(self, bearer: Option<SecretString>) -> Self {
+        Self { bearer, ..self }
     }
 
     /// The region that this caller has chosen.
@@ -291,7 +300,7 @@ impl Sessions {
         let fresh = || (next, Session::new(caller, may_write));
         let (used, session) = known.entry(key.to_owned()).or_insert_with(fresh);
         *used = next;
-        Session { caller: caller.into(), may_write, region: session.region.clone() }
+        Session { caller: caller.into(), may_write, bearer: None, region: session.region.clone() }
     }
 }
 

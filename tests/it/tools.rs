@@ -1,11 +1,20 @@
 //! The tools as a caller meets them: by name, with JSON arguments, on a recorded cluster.
 
+mod apply;
 mod bounds;
 mod calls;
+mod cloudwatch_logs;
+mod cloudwatch_metrics;
 mod events;
 mod guide;
+mod guide_queries;
+mod guide_ranking;
 mod lists;
 mod logs;
+mod metrics;
 mod objects;
-mod shop;
+pub mod shop;
+mod rights;
+mod rollouts;
+mod trace;
 mod writes;
