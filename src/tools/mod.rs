@@ -19,6 +19,7 @@ mod get_pod_logs;
 mod kube_event;
 mod list_api_versions;
 mod list_k8s_resources;
+mod manage_eks_stacks;
 mod manage_k8s_resource;
 mod objects;
 mod owned;

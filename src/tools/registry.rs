@@ -24,6 +24,7 @@ use super::get_k8s_events::GetK8sEvents;
 use super::get_pod_logs::GetPodLogs;
 use super::list_api_versions::ListApiVersions;
 use super::list_k8s_resources::ListK8sResources;
+use super::manage_eks_stacks::ManageEksStacks;
 use super::manage_k8s_resource::ManageK8sResource;
 use super::schema::{input_schema, output_schema};
 use super::search_eks_troubleshoot_guide::SearchEksTroubleshootGuide;
@@ -118,7 +119,7 @@ impl Registry {
             .with(GetEksMetricsGuidance)
             .with(CurrentTime { cluster });
         if aws {
-            tools.with(SetAwsRegion).with(GetCloudwatchLogs).with(GetCloudwatchMetrics)
+            tools.with(SetAwsRegion).with(GetCloudwatchLogs).with(GetCloudwatchMetrics).with(ManageEksStacks)
         } else {
             tools
         }

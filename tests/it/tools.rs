@@ -4,6 +4,7 @@ mod bounds;
 mod calls;
 mod cloudwatch_logs;
 mod cloudwatch_metrics;
+mod eks_stacks;
 mod events;
 mod guide;
 mod lists;
