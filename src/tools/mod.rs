@@ -28,6 +28,7 @@ mod kube_event;
 mod list_api_versions;
 mod list_eks_clusters;
 mod list_k8s_resources;
+mod manage_eks_stacks;
 mod manage_k8s_resource;
 mod objects;
 mod owned;

@@ -33,6 +33,7 @@ use super::get_policies_for_role::GetPoliciesForRole;
 use super::list_api_versions::ListApiVersions;
 use super::list_eks_clusters::ListEksClusters;
 use super::list_k8s_resources::ListK8sResources;
+use super::manage_eks_stacks::ManageEksStacks;
 use super::manage_k8s_resource::ManageK8sResource;
 use super::read_more::{Kept, ReadMore};
 use super::rollout_history::RolloutHistory;
@@ -157,6 +158,7 @@ impl Registry {
             .with(AddInlinePolicy)
             .with(GetCloudwatchLogs)
             .with(GetCloudwatchMetrics)
+            .with(ManageEksStacks)
     }
 
     /// These tools and one more.
