@@ -28,6 +28,9 @@ pub struct ToolArgs {
     /// Namespace in which nothing is ever changed, such as kube-system; repeatable
     #[arg(long = "deny-namespace", value_name = "NAME", env = "DRYDOCK_DENY_NAMESPACES", value_delimiter = ',', help_heading = HEADING)]
     pub denied_namespaces: Vec<String>,
+    /// Folder of this machine from which manifests may be applied by their path (apply_yaml); others come as text
+    #[arg(long, value_name = "DIR", env = "DRYDOCK_YAML_FOLDER", help_heading = HEADING)]
+    pub yaml_folder: Option<PathBuf>,
     /// File to which each change is appended, one JSON object per line [default: the log]
     #[arg(long, value_name = "FILE", env = "DRYDOCK_AUDIT", help_heading = HEADING)]
     pub audit: Option<PathBuf>,
@@ -54,6 +57,7 @@ impl ToolArgs {
         let useless = [
             (self.approval.is_some(), "--approval"),
             (!denied.is_empty(), "--deny-kind and --deny-namespace"),
+            (self.yaml_folder.is_some(), "--yaml-folder"),
             (self.audit.is_some(), "--audit"),
         ];
         for (given, flag) in useless {
@@ -67,7 +71,8 @@ impl ToolArgs {
             Some(ApprovalMode::None) => Approval::None,
         };
         let (allow_write, allow_sensitive_data) = (self.allow_write, self.allow_sensitive_data);
-        let policy = Policy { allow_write, allow_sensitive_data, approval, denied };
+        let yaml_folder = self.yaml_folder.clone();
+        let policy = Policy { allow_write, allow_sensitive_data, approval, denied, yaml_folder };
         match &self.audit {
             None => Ok(Gate::new(policy)),
             Some(path) => Gate::with_audit_file(policy, path)

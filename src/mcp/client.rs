@@ -231,7 +231,7 @@ impl Toolbox for RemoteToolbox {
 
     async fn call(&self, name: &str, arguments: Value, cx: &CallContext) -> ToolOutcome {
         match until_canceled(cx, self.try_call(name, arguments, cx)).await {
-            Ok(result) => bound(convert::outcome(result), cx.max_bytes),
+            Ok(result) => bound(convert::outcome(result), cx.max_bytes, None),
             Err(Failure::Canceled) => ToolOutcome::failed(ToolError::Canceled.to_string()),
             Err(failure) => ToolOutcome {
                 unreachable: failure.is_of_server(),

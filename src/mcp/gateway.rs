@@ -172,7 +172,7 @@ impl Guarded {
                 if !cx.cancellation.is_cancelled() {
                     admitted.answered();
                 }
-                Ok(bound(outcome, cx.max_bytes))
+                Ok(bound(outcome, cx.max_bytes, None))
             }
             Err(_) => {
                 let error = ToolError::TimedOut(*timeout);
@@ -230,7 +230,7 @@ impl Toolbox for Gateway {
 
     async fn call(&self, name: &str, arguments: Value, cx: &CallContext) -> ToolOutcome {
         if name == SEARCH {
-            return bound(self.search(&arguments, cx).await, cx.max_bytes);
+            return bound(self.search(&arguments, cx).await, cx.max_bytes, None);
         }
         let called = self.try_call(name, arguments, cx).await;
         called.unwrap_or_else(|error| ToolOutcome::failed(error.to_string()))
