@@ -2,10 +2,11 @@
 
 mod browsers;
 mod connections;
+mod environment;
+mod mcp;
 mod security;
 
 use std::fmt;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,6 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use axum::http::{StatusCode, header};
-use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -21,12 +21,14 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use connections::ConnectionLimits;
+pub use environment::environment;
+pub use mcp::{McpSettings, serve_mcp};
 
 use crate::a2a::{self, JwtSigner, Push, PushSettings, RequestLimits, Surface};
 use crate::agent::{Agent, Budget};
 use crate::agent_card::{self, Publication, PublishedCard};
 use crate::auth::Authenticator;
-use crate::cluster::{Cluster, ClusterInfo};
+use crate::cluster::{ClusterInfo, Clusters};
 use crate::model::Runbook;
 use crate::tasks::{AgentExecutor, Recovered, RunnerLimits, SqliteTaskStore, TaskRunner, TaskStore};
 use crate::tools::{Environment, Registry};
@@ -116,15 +118,15 @@ pub struct App {
 }
 
 impl App {
-    /// The agent of a cluster.
+    /// The agent that looks at the clusters of this environment.
     ///
     /// # Errors
     /// The storage is in use or cannot be opened; the card is wrong.
-    pub async fn build(settings: Settings, cluster: Cluster) -> anyhow::Result<Self> {
-        let card = build_card(&settings, &cluster.info)?;
+    pub async fn build(settings: Settings, environment: Environment) -> anyhow::Result<Self> {
+        let card = build_card(&settings, &environment.clusters)?;
         let push = build_push(&settings);
         let (store, scratch) = build_store(&settings.storage).await?;
-        let executor = build_agent(cluster, settings.budget);
+        let executor = build_agent(environment, settings.budget);
         let reception = Reception {
             card,
             authenticator: settings.authenticator,
@@ -148,9 +150,7 @@ impl App {
         let (public_host, anonymous) = (card.host(), authenticator.is_anonymous());
         let surface =
             Surface { runner: runner.clone(), push: push.clone(), card, authenticator, limits: requests };
-        let router = a2a::router(surface)
-            .layer(middleware::from_fn(browsers::refuse_foreign_pages))
-            .layer(CatchPanicLayer::custom(|_| internal_error()));
+        let router = a2a::router(surface).layer(CatchPanicLayer::custom(|_| internal_error()));
         Self { runner, push, router, public_host, anonymous, connections, _scratch: None }
     }
 
@@ -176,7 +176,8 @@ impl App {
             tracing::info!(resumed, "took up push notifications");
         }
         let stopping = CancellationToken::new();
-        let router = self.router_at(listener.local_addr().context("the server has no address")?.ip());
+        let address = listener.local_addr().context("the server has no address")?.ip();
+        let router = browsers::guarded(self.router, address, self.anonymous, self.public_host.as_deref());
         let mut server =
             tokio::spawn(connections::serve(listener, router, self.connections, stopping.clone()));
         shutdown.await;
@@ -189,26 +190,18 @@ impl App {
         }
         Ok(())
     }
-
-    /// What is served at this address. Where only this machine is let in, and asked nothing, that has to hold for the
-    /// pages in its browsers, too.
-    fn router_at(&self, address: IpAddr) -> Router {
-        let router = self.router.clone();
-        if !self.anonymous || !address.to_canonical().is_loopback() {
-            return router;
-        }
-        let known: Option<Arc<str>> = self.public_host.as_deref().map(Arc::from);
-        router.layer(middleware::from_fn_with_state(known, browsers::refuse_foreign_hosts))
-    }
 }
 
-fn build_card(settings: &Settings, cluster: &ClusterInfo) -> anyhow::Result<PublishedCard> {
+fn build_card(settings: &Settings, clusters: &Clusters) -> anyhow::Result<PublishedCard> {
     let security = security::security(&settings.authenticator);
     let publication = Publication {
         push: true,
         extended: security.is_some(),
         security,
-        details: Some(looks_at(cluster)),
+        details: Some(match clusters.only() {
+            Some(cluster) => looks_at(&cluster.info),
+            None => "It looks at the cluster that is named, and asks where that is not clear.".to_owned(),
+        }),
         ..settings.publication.clone()
     };
     Ok(PublishedCard::new(agent_card::load(settings.card.as_deref())?, &publication)?)
@@ -235,9 +228,9 @@ fn looks_at(cluster: &ClusterInfo) -> String {
     format!("It looks at the cluster \"{}\"{}{recorded}.", plain(&cluster.name), version.unwrap_or_default())
 }
 
-fn build_agent(cluster: Cluster, budget: Budget) -> Arc<dyn AgentExecutor> {
-    let name = Some(cluster.info.name.clone());
-    let tools = Registry::standard(Environment::of(cluster));
+fn build_agent(environment: Environment, budget: Budget) -> Arc<dyn AgentExecutor> {
+    let name = environment.clusters.only().map(|cluster| cluster.info.name.clone());
+    let tools = Registry::standard(environment);
     Arc::new(Agent::new(Arc::new(Runbook), Arc::new(tools), name, budget))
 }
 

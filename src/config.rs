@@ -2,7 +2,10 @@
 //! clap, and the variables that say where a user keeps data and whether a terminal wants colours).
 
 mod auth;
+mod targets;
+mod tools;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -13,6 +16,8 @@ use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 
 pub use auth::{AuthArgs, AuthMode};
+pub use targets::{Named, Place, TargetArgs, TargetSettings};
+pub use tools::{ApprovalMode, ToolArgs};
 
 use crate::a2a::AllowRule;
 use crate::agent::Budget;
@@ -27,15 +32,29 @@ pub struct ClusterArgs {
     /// Context of the kubeconfig [default: in-cluster service account, else the current context]
     #[arg(long, value_name = "NAME", env = "DRYDOCK_CONTEXT")]
     pub context: Option<String>,
+    /// EKS cluster by its name or ARN, with the credentials and the region that AWS tools use (AWS_PROFILE, AWS_REGION…)
+    /// [without NAME: any that these can see; one command on one cluster takes the only one of the region]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "DRYDOCK_EKS",
+        num_args = 0..=1,
+        default_missing_value = "",
+        conflicts_with_all = ["bundle", "context"]
+    )]
+    pub eks: Option<String>,
 }
 
 impl ClusterArgs {
     /// The cluster that these arguments mean.
     pub fn source(&self) -> ClusterSource {
-        match (&self.bundle, &self.context) {
-            (Some(path), _) => ClusterSource::Bundle(path.clone()),
-            (None, Some(context)) => ClusterSource::Context(context.clone()),
-            (None, None) => ClusterSource::Infer,
+        match (&self.bundle, &self.context, &self.eks) {
+            (Some(path), _, _) => ClusterSource::Bundle(path.clone()),
+            (None, Some(context), _) => ClusterSource::Context(context.clone()),
+            (None, None, Some(name)) => {
+                ClusterSource::Eks(Some(name.clone()).filter(|name| !name.is_empty()))
+            }
+            (None, None, None) => ClusterSource::Infer,
         }
     }
 }
@@ -116,6 +135,11 @@ pub fn check_exposure(host: IpAddr, allowed: bool) -> anyhow::Result<()> {
          --allow-unauthenticated if something in front of it checks who calls"
     );
     Ok(())
+}
+
+/// What is said in a list; an empty environment variable says nothing.
+fn said(values: &[String]) -> BTreeSet<String> {
+    values.iter().map(|value| value.trim()).filter(|value| !value.is_empty()).map(str::to_owned).collect()
 }
 
 /// What is logged. Logs go to stderr, and never hold bodies or tokens.

@@ -52,6 +52,8 @@ pub enum Effect {
 pub enum Outcome {
     /// With an answer.
     Answered,
+    /// With a question to the user, whose answer begins the next one.
+    Asked,
     /// Without one.
     Failed,
     /// On request.
@@ -61,7 +63,7 @@ pub enum Outcome {
 #[derive(Debug)]
 enum Phase {
     /// The model speaks.
-    Asking { text: String, calls: Vec<ToolCall> },
+    Asking { text: String, calls: Vec<ToolCall>, question: Option<String> },
     /// Tools run; results keep the order of the calls.
     Calling { slots: Vec<(ToolCall, Option<ToolOutcome>)> },
     /// Over.
@@ -112,6 +114,7 @@ impl Investigation {
         match input {
             Input::ModelDelta(ModelDelta::Text(text)) => self.on_text(&text),
             Input::ModelDelta(ModelDelta::ToolCall(call)) => self.on_tool_call(call),
+            Input::ModelDelta(ModelDelta::Ask(question)) => self.on_question(question),
             Input::ModelDelta(ModelDelta::Done) => self.on_turn_done(),
             Input::ModelFailed(error) => self.on_model_failed(&error),
             Input::ToolFinished { call_id, outcome, duration_ms } => {
@@ -125,7 +128,7 @@ impl Investigation {
     fn ask_model(&mut self) -> Vec<Effect> {
         self.limit = self.spent.reached(&self.budget);
         self.spent.turns += 1;
-        self.phase = Phase::Asking { text: String::new(), calls: Vec::new() };
+        self.phase = Phase::Asking { text: String::new(), calls: Vec::new(), question: None };
         let tools = if self.limit.is_some() { Vec::new() } else { self.tools.clone() };
         vec![Effect::AskModel(ConverseRequest { conversation: self.conversation.clone(), tools })]
     }
@@ -144,10 +147,21 @@ impl Investigation {
         Vec::new()
     }
 
+    fn on_question(&mut self, asked: String) -> Vec<Effect> {
+        if let Phase::Asking { question, .. } = &mut self.phase {
+            *question = Some(asked);
+        }
+        Vec::new()
+    }
+
     fn on_turn_done(&mut self) -> Vec<Effect> {
-        let Phase::Asking { text, calls } = std::mem::replace(&mut self.phase, Phase::Finished) else {
+        let Phase::Asking { text, calls, question } = std::mem::replace(&mut self.phase, Phase::Finished)
+        else {
             return self.fail("bug: a model turn ended that had not begun");
         };
+        if let Some(question) = question.filter(|_| calls.is_empty()) {
+            return self.finish(Outcome::Asked, TaskState::InputRequired, Some(question));
+        }
         if calls.is_empty() || self.limit.is_some() {
             return self.on_answer();
         }

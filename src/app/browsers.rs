@@ -3,13 +3,25 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::Next;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 
+/// What is served at this address, without what pages of elsewhere send. Where only this machine is let in, and asked
+/// nothing (`anonymous`), pages must not reach it by another name either; `public_host` is one that is its own.
+pub(super) fn guarded(router: Router, address: IpAddr, anonymous: bool, public_host: Option<&str>) -> Router {
+    let router = router.layer(middleware::from_fn(refuse_foreign_pages));
+    if !anonymous || !address.to_canonical().is_loopback() {
+        return router;
+    }
+    let known: Option<Arc<str>> = public_host.map(Arc::from);
+    router.layer(middleware::from_fn_with_state(known, refuse_foreign_hosts))
+}
+
 /// Refuses what a page of another site sends.
-pub(super) async fn refuse_foreign_pages(request: Request, next: Next) -> Response {
+async fn refuse_foreign_pages(request: Request, next: Next) -> Response {
     match foreign_origin(request.headers()) {
         None => next.run(request).await,
         Some(origin) => {
@@ -21,7 +33,7 @@ pub(super) async fn refuse_foreign_pages(request: Request, next: Next) -> Respon
 
 /// Refuses what was sent to a name that is not this machine's: a page whose own name leads here (DNS rebinding) is of
 /// the same site for its browser, which then says no `Origin`. `known` is the host of the agent's public URL.
-pub(super) async fn refuse_foreign_hosts(
+async fn refuse_foreign_hosts(
     State(known): State<Option<Arc<str>>>,
     request: Request,
     next: Next,

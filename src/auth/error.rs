@@ -32,20 +32,46 @@ impl AuthError {
         }
     }
 
+    /// The error code of RFC 6750 §3.1; `temporarily_unavailable` (RFC 6749) where the fault is not the caller's.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Missing | Self::Invalid(_) => "invalid_token",
+            Self::InsufficientScope { .. } => "insufficient_scope",
+            Self::Unavailable => "temporarily_unavailable",
+        }
+    }
+
     /// The `WWW-Authenticate` header of the answer (RFC 6750 §3): without an error code where no token was sent, and none
     /// at all where the fault is not the caller's.
     pub fn www_authenticate(&self) -> Option<HeaderValue> {
-        let challenge = match self {
-            Self::Missing => r#"Bearer realm="drydock""#.to_owned(),
+        self.challenge(None, &[])
+    }
+
+    /// The same, which says where the metadata of the protected resource are (RFC 9728 §5.1), and to who has no good
+    /// token which scopes one needs.
+    pub fn challenge(&self, resource_metadata: Option<&str>, scopes: &[String]) -> Option<HeaderValue> {
+        let mut challenge = r#"Bearer realm="drydock""#.to_owned();
+        let mut add = |name: &str, value: &str| challenge.push_str(&format!(r#", {name}="{value}""#));
+        match self {
+            Self::Missing => {}
             Self::Invalid(reason) => {
-                format!(r#"Bearer realm="drydock", error="invalid_token", error_description="{reason}""#)
+                add("error", self.code());
+                add("error_description", reason);
             }
-            Self::InsufficientScope { required } => format!(
-                r#"Bearer realm="drydock", error="insufficient_scope", scope="{}""#,
-                required.join(" ")
-            ),
+            Self::InsufficientScope { required } => {
+                add("error", self.code());
+                add("scope", &required.join(" "));
+            }
             Self::Unavailable => return None,
-        };
+        }
+        if let Self::Missing | Self::Invalid(_) = self
+            && !scopes.is_empty()
+        {
+            add("scope", &scopes.join(" "));
+        }
+        if let Some(url) = resource_metadata {
+            add("resource_metadata", url);
+        }
         HeaderValue::from_str(&challenge).ok()
     }
 }

@@ -108,16 +108,9 @@ impl ProgressLine {
     }
 
     fn show(&self, step: &Progress) {
-        let text = match step {
-            Progress::Read { done, of, objects } => {
-                format!("reading: {done} of {of} kinds, {objects} objects")
-            }
-            Progress::Logs { count } => format!("reading {count} logs"),
-            Progress::Reasoning => "looking for causes".to_owned(),
-        };
         if self.wanted {
             self.written.store(true, Ordering::Relaxed);
-            let _ = write!(io::stderr(), "\r\x1b[2K{text}");
+            let _ = write!(io::stderr(), "\r\x1b[2K{step}");
         }
     }
 

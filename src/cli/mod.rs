@@ -6,7 +6,9 @@ mod card;
 mod credentials;
 mod demo;
 mod diagnose;
+mod gateway;
 mod logging;
+mod mcp;
 mod serve;
 mod tasks;
 mod terminal;
@@ -20,8 +22,8 @@ use crate::config::LogArgs;
 
 /// Finds out why a Kubernetes workload is broken, with evidence, without a language model.
 ///
-/// Peer agents call `drydock serve` over A2A; people run `drydock diagnose` in a terminal. Nothing is ever changed in
-/// a cluster.
+/// Peer agents call `drydock serve` over A2A, MCP clients use `drydock mcp`; people run `drydock diagnose` in a terminal.
+/// Nothing is ever changed in a cluster, unless that is allowed (`mcp --allow-write`) and approved.
 #[derive(Debug, Parser)]
 #[command(
     name = "drydock",
@@ -44,6 +46,8 @@ Examples:
   drydock diagnose deploy/web -n shop     why is this one broken?
   drydock diagnose --bundle DIR -o json   a recorded cluster, for programs
   drydock serve                           the agent on http://127.0.0.1:9000, for other agents
+  drydock mcp                             the tools, for MCP clients
+  drydock gateway --target NAME=URL       the tools of several MCP servers as one
   drydock ask http://127.0.0.1:9000 \"Why is checkout down?\"
 
 Exit codes:
@@ -62,6 +66,8 @@ enum Command {
     Serve(serve::ServeArgs),
     Diagnose(diagnose::DiagnoseArgs),
     Ask(ask::AskArgs),
+    Mcp(mcp::McpArgs),
+    Gateway(gateway::GatewayArgs),
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
     #[command(subcommand)]
@@ -127,10 +133,15 @@ pub fn main() -> ExitCode {
 /// answers, and we say what it means.
 fn default_filter(command: &Command) -> &'static str {
     match command {
-        Command::Serve(_) => "drydock=info,kube_client=off,rustls_platform_verifier=off,warn",
+        Command::Serve(_) | Command::Mcp(mcp::McpArgs { http: true, .. }) => {
+            "drydock=info,kube_client=off,rustls_platform_verifier=off,warn"
+        }
+        // The SDK logs each connection that breaks, and we say what it means.
+        Command::Gateway(_) => "drydock=info,kube_client=off,rustls_platform_verifier=off,rmcp=off,warn",
         Command::Demo(_)
         | Command::Diagnose(_)
         | Command::Ask(_)
+        | Command::Mcp(_)
         | Command::Bundle(_)
         | Command::Card(_)
         | Command::Tasks(_) => "drydock=warn,kube_client=off,rustls_platform_verifier=off,error",
@@ -143,6 +154,8 @@ async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Serve(args) => serve::run(args).await,
         Command::Diagnose(args) => diagnose::run(args).await,
         Command::Ask(args) => ask::run(args).await,
+        Command::Mcp(args) => mcp::run(args).await,
+        Command::Gateway(args) => gateway::run(args).await,
         Command::Bundle(command) => bundle::run(command).await,
         Command::Card(command) => card::run(command).await,
         Command::Tasks(command) => tasks::run(command).await,

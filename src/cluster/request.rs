@@ -1,14 +1,17 @@
 //! One request to the API server: its answer within bounds of time and size, or a [`ClusterError`] that says what to do.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use kube::client::Body;
+use kube::core::Status;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::link::LinkError;
 use super::{ClusterError, redact};
 
 /// How long one answer may take.
@@ -19,6 +22,8 @@ const LOG_TIMEOUT: Duration = Duration::from_secs(20);
 const MAX_ANSWER: usize = 128 << 20;
 /// How often a request is repeated when the server asks to come back later.
 const RETRIES: u32 = 3;
+/// Fields of one manager that a conflict names.
+const MAX_FIELDS: usize = 20;
 /// The longest time that a server may ask to wait before a repetition.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
@@ -70,7 +75,8 @@ impl Requests<'_> {
             match response.status() {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE => Ok((response.status(), Value::Null)),
                 StatusCode::FORBIDDEN => {
-                    let said = said(response).await.unwrap_or_else(|| "forbidden".to_owned());
+                    let said = status_of(response).await.and_then(message_of);
+                    let said = said.unwrap_or_else(|| "forbidden".to_owned());
                     Err(ClusterError::Forbidden(format!("{said}; nothing was changed")))
                 }
                 code if code.is_success() => {
@@ -118,7 +124,11 @@ impl Requests<'_> {
 
     async fn refusal(&self, response: Response<Body>) -> ClusterError {
         let code = response.status();
-        refused(self.cluster, code, said(response).await)
+        let status = status_of(response).await;
+        match status.as_ref().and_then(held_by_others) {
+            Some(held) => ClusterError::Conflict(held),
+            None => refused(self.cluster, code, status.and_then(message_of)),
+        }
     }
 
     fn cut_off(&self, error: Box<dyn std::error::Error + Send + Sync>) -> ClusterError {
@@ -136,12 +146,36 @@ impl Requests<'_> {
     }
 }
 
-/// The message of a refusal.
-async fn said(response: Response<Body>) -> Option<String> {
+async fn status_of(response: Response<Body>) -> Option<Status> {
     let body = Limited::new(response.into_body(), 64 << 10).collect().await;
     let body = body.map(|body| body.to_bytes()).unwrap_or_default();
-    let status: Option<kube::core::Status> = serde_json::from_slice(&body).ok();
-    status.map(|status| redact::text(&status.message)).filter(|message| !message.is_empty())
+    serde_json::from_slice(&body).ok()
+}
+
+/// The message of a refusal.
+fn message_of(status: Status) -> Option<String> {
+    Some(redact::text(&status.message)).filter(|message| !message.is_empty())
+}
+
+/// `"kubectl" manages .spec.replicas, .data.color; "hpa" manages …`, where that is why something was refused.
+fn held_by_others(status: &Status) -> Option<String> {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    let mut held: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for cause in causes.filter(|cause| cause.reason == "FieldManagerConflict") {
+        let manager = cause.message.split('"').nth(1).unwrap_or("another manager");
+        held.entry(manager).or_default().push(&cause.field);
+    }
+    let held: Vec<String> = held.iter().map(|(manager, fields)| held_by(manager, fields)).collect();
+    Some(redact::text(&held.join("; "))).filter(|held| !held.is_empty())
+}
+
+fn held_by(manager: &str, fields: &[&str]) -> String {
+    let named = fields.iter().take(MAX_FIELDS).copied().collect::<Vec<_>>().join(", ");
+    let more = match fields.len().saturating_sub(MAX_FIELDS) {
+        0 => String::new(),
+        more => format!(" and {more} more fields"),
+    };
+    format!("{manager:?} manages {named}{more}")
 }
 
 /// The newest bytes of something that may be long.
@@ -202,6 +236,12 @@ fn refused(cluster: &str, code: StatusCode, said: Option<String>) -> ClusterErro
         code if code.is_client_error() && code != StatusCode::TOO_MANY_REQUESTS => {
             ClusterError::Invalid(said_or(&format!("the cluster {cluster} refused the request ({code})")))
         }
+        // What an apply says that the kind does not know has this code.
+        StatusCode::INTERNAL_SERVER_ERROR
+            if said_or("").starts_with("failed to create typed patch object") =>
+        {
+            ClusterError::Invalid(said_or(""))
+        }
         code => {
             let detail = said.map(|said| format!(": {said}")).unwrap_or_default();
             ClusterError::Unreachable(format!(
@@ -239,6 +279,9 @@ fn why_unreachable(error: &kube::Error) -> String {
     if let Some(auth) = causes(error).find_map(|cause| cause.downcast_ref::<kube::client::AuthError>()) {
         return why_no_credentials(auth);
     }
+    if let Some(link) = causes(error).find_map(|cause| cause.downcast_ref::<LinkError>()) {
+        return link.to_string();
+    }
     if let Some(proxy) = why_no_proxy(error) {
         return proxy;
     }
@@ -247,24 +290,24 @@ fn why_unreachable(error: &kube::Error) -> String {
     if says(&["certificate", "UnknownIssuer"]) {
         let detail: String = texts.last().map(|text| text.chars().take(160).collect()).unwrap_or_default();
         return format!(
-            "its TLS certificate is not trusted ({detail}); check certificate-authority-data and the server's name in the \
-             kubeconfig"
+            "its TLS certificate is not trusted ({detail}); is a proxy in between, or is the certificate authority (in the \
+             kubeconfig: certificate-authority-data) that of another cluster?"
         );
     }
     if says(&["dns error", "failed to lookup address"]) {
-        return "the server's name cannot be resolved; check the address in the kubeconfig, and whether a VPN is needed"
+        return "the server's name cannot be resolved; check the address, and whether a VPN is needed"
             .to_owned();
     }
     match causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionRefused) => {
-            "connection refused; is it running, and is the server's address in the kubeconfig right?".to_owned()
+            "connection refused; is it running, and is the server's address right?".to_owned()
         }
         Some(io::ErrorKind::TimedOut) => {
             "no answer; is a VPN needed, or does the API server's list of allowed addresses leave this machine out?"
                 .to_owned()
         }
         _ => format!(
-            "{}; check the server's address in the kubeconfig, and the network",
+            "{}; check the server's address, and the network",
             texts.last().map(String::as_str).unwrap_or("no answer")
         ),
     }
@@ -298,8 +341,8 @@ fn why_no_proxy(error: &kube::Error) -> Option<String> {
         _ => return None,
     };
     Some(format!(
-        "it is behind the proxy {proxy} (proxy-url in the kubeconfig, or HTTPS_PROXY), which drydock cannot use; reach it \
-         without one, or record it with kubectl and use --bundle"
+        "it is behind the proxy {proxy} (proxy-url in the kubeconfig, or HTTPS_PROXY), which is none of http:// or \
+         https://; reach it through one of these, or without one (NO_PROXY), or record it with kubectl and use --bundle"
     ))
 }
 

@@ -1,10 +1,9 @@
 //! Who may call: the flags, and the authenticator that they mean.
 
-use std::collections::BTreeSet;
-
 use anyhow::{bail, ensure};
 use clap::{Args, ValueEnum};
 
+use super::said;
 use crate::auth::{Authenticator, IssuerSettings, Scopes};
 
 const HEADING: &str = "Who may call";
@@ -137,11 +136,6 @@ impl AuthArgs {
             self.write_scope.as_ref().map(|_| "--write-scope"),
         ]
     }
-}
-
-/// What is said in a list; an empty environment variable says nothing.
-fn said(values: &[String]) -> BTreeSet<String> {
-    values.iter().map(|value| value.trim()).filter(|value| !value.is_empty()).map(str::to_owned).collect()
 }
 
 /// A scope as RFC 6749 §3.3 has it: no spaces, quotes or backslashes.

@@ -80,6 +80,8 @@ pub enum ModelDelta {
     Text(String),
     /// A complete tool call.
     ToolCall(ToolCall),
+    /// A question to the user, without whose answer it cannot go on. Counts only in a turn without tool calls.
+    Ask(String),
     /// The turn is over.
     Done,
 }

@@ -6,32 +6,40 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::ToolOutcome;
+use super::table::row_bytes;
 use super::text::shorten;
 
 /// What a notice in the text may take.
-const NOTICE: usize = 200;
+const NOTICE: usize = 260;
 /// Less than this is not worth keeping a member of an object for.
 const LEAST: usize = 8;
 
-/// Cuts what is longer than `max_bytes`. Tools that know what matters have cut before.
-pub(super) fn bound(mut outcome: ToolOutcome, max_bytes: usize) -> ToolOutcome {
+/// Cuts what is longer than `max_bytes`. Tools that know what matters have cut before. What is cut names the handle under
+/// which the whole outcome is kept, if it is.
+pub(crate) fn bound(mut outcome: ToolOutcome, max_bytes: usize, handle: Option<&str>) -> ToolOutcome {
     if outcome.text.len() > max_bytes {
         let (kept, left) = cut_at_line(&outcome.text, max_bytes.saturating_sub(NOTICE));
+        let read_on = handle
+            .map(|handle| format!("read on with read_more, handle={handle} and offset={}, or ", kept.len()));
         outcome.text = format!(
-            "{kept}\n[{left} more bytes are left out: ask for less, with a namespace, a name, a selector or a \
-             smaller limit]\n"
+            "{kept}\n[{left} more bytes are left out: {}ask for less, with a namespace, a name, a selector or a smaller \
+             limit]\n",
+            read_on.unwrap_or_default()
         );
         outcome.truncated = true;
     }
     if size(&outcome.structured) > max_bytes {
-        let mark = json!({ "truncated": true });
+        let mark = match handle {
+            Some(handle) => json!({ "truncated": true, "handle": handle }),
+            None => json!({ "truncated": true }),
+        };
         let fitted = fit(outcome.structured, max_bytes.saturating_sub(size(&mark)));
-        outcome.structured = match fitted {
-            Value::Object(mut object) => {
-                object.insert("truncated".to_owned(), true.into());
+        outcome.structured = match (fitted, mark) {
+            (Value::Object(mut object), Value::Object(mark)) => {
+                object.extend(mark);
                 Value::Object(object)
             }
-            _ => mark,
+            (_, mark) => mark,
         };
         outcome.truncated = true;
     }
@@ -58,6 +66,22 @@ impl io::Write for Count {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// How many items of a page fit in an outcome of so many bytes, as JSON and as rows of a table; at least one. A page that
+/// can be read on has to end where the outcome does.
+pub(super) fn fitting(items: &[Value], rows: &[Vec<String>], max_bytes: usize) -> usize {
+    let room = max_bytes - max_bytes.min(2048).min(max_bytes / 4);
+    let rows = room / row_bytes(rows).max(1);
+    let mut left = room;
+    let items = items.iter().take_while(|item| match left.checked_sub(size(item) + 1) {
+        Some(rest) => {
+            left = rest;
+            true
+        }
+        None => false,
+    });
+    items.count().min(rows).max(1)
 }
 
 /// The lines that fit, and how many bytes do not.
@@ -143,13 +167,13 @@ mod tests {
     #[test]
     fn what_fits_stays_as_it_is() {
         let small = outcome(json!({ "a": [1, 2] }), "text");
-        assert_eq!(bound(small.clone(), 100), small);
+        assert_eq!(bound(small.clone(), 100, None), small);
     }
 
     #[test]
     fn text_is_cut_at_a_line_and_says_so() {
         let long = (0..1000).map(|number| format!("line {number}\n")).collect::<String>();
-        let cut = bound(outcome(Value::Null, &long), 1000);
+        let cut = bound(outcome(Value::Null, &long), 1000, None);
         assert!(cut.truncated && cut.text.len() <= 1000, "{}", cut.text);
         let (kept, notice) = cut.text.split_once("\n[").unwrap();
         assert!(long.starts_with(&format!("{kept}\n")));
@@ -160,7 +184,7 @@ mod tests {
     fn json_keeps_what_is_small_and_the_beginning_of_lists() {
         let items: Vec<Value> = (0..100).map(|number| json!({ "name": format!("pod-{number}") })).collect();
         let value = json!({ "kind": "Pod", "items": items, "log": "x".repeat(5000) });
-        let cut = bound(outcome(value, ""), 500);
+        let cut = bound(outcome(value, ""), 500, None);
         assert!(cut.truncated && size(&cut.structured) <= 500);
         assert_eq!(cut.structured["kind"], "Pod");
         assert_eq!(cut.structured["items"][0]["name"], "pod-0");
@@ -187,7 +211,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_json_is_longer_than_it_may_be(value in any_json(), max in 64_usize..400) {
-            let cut = bound(outcome(json!({ "value": value }), ""), max);
+            let cut = bound(outcome(json!({ "value": value }), ""), max, None);
             prop_assert!(size(&cut.structured) <= max, "{}", cut.structured);
         }
     }

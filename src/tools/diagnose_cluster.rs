@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::cluster::{Kind, SnapshotLimits, diagnose};
-use crate::diagnosis::render;
-use crate::diagnosis::report::{ObjectRef, Report, Scope};
+use crate::cluster::{Progress, SnapshotLimits, diagnose};
+use crate::diagnosis::report::{Report, Scope};
+use crate::diagnosis::{READ_KINDS, render};
 
 use super::bounds::size;
-use super::objects::{Presence, find, get, namespace_of, presence};
+use super::objects::{Presence, locate, presence};
 use super::text::counted;
 use super::{Tool, ToolContext, ToolError, ToolOutcome};
 
@@ -41,16 +41,29 @@ impl Tool for DiagnoseCluster {
 
     async fn run(&self, input: Input, cx: &ToolContext) -> Result<ToolOutcome, ToolError> {
         let scope = scope(input, cx).await?;
-        let report = diagnose(&cx.cluster, &scope, SnapshotLimits::default(), |_| {}).await?;
+        let report =
+            diagnose(&cx.cluster, &scope, SnapshotLimits::default(), |step| report_step(cx, &step)).await?;
         outcome(report, cx.call.max_bytes)
     }
+}
+
+/// Tells the caller which step is reached. The steps after reading count as one each.
+fn report_step(cx: &ToolContext, step: &Progress) {
+    let of = READ_KINDS.len();
+    let done = match step {
+        Progress::Read { done, .. } => *done,
+        Progress::Logs { .. } => of + 1,
+        Progress::Reasoning => of + 2,
+    };
+    let count = |steps: usize| u32::try_from(steps).unwrap_or(u32::MAX);
+    cx.call.report(count(done), Some(count(of + 3)), step.to_string());
 }
 
 async fn scope(input: Input, cx: &ToolContext) -> Result<Scope, ToolError> {
     match (input.kind, input.name) {
         (Some(kind), Some(name)) => {
             let kind = cx.cluster.resolve(&kind, None).await?;
-            let object = object(cx, &kind, input.namespace, name).await?;
+            let object = locate(cx, &kind, input.namespace, name).await?;
             Ok(Scope { namespaces: input.namespaces, object: Some(object) })
         }
         (None, None) => {
@@ -69,37 +82,6 @@ async fn scope(input: Input, cx: &ToolContext) -> Result<Scope, ToolError> {
 
 fn together(given: &str, missing: &str) -> ToolError {
     ToolError::InvalidInput(format!("{given} goes with {missing}: give both, or neither of them"))
-}
-
-/// The object, made sure of. A namespace may be left out where the name is in one namespace only.
-async fn object(
-    cx: &ToolContext,
-    kind: &Kind,
-    namespace: Option<String>,
-    name: String,
-) -> Result<ObjectRef, ToolError> {
-    let reference = |namespace: Option<String>, name: String| ObjectRef {
-        api_version: kind.api_version(),
-        kind: kind.kind.clone(),
-        namespace,
-        name,
-    };
-    if let Some(namespace) = namespace.filter(|_| kind.namespaced) {
-        get(cx, kind, Some(&namespace), &name).await?;
-        return Ok(reference(Some(namespace), name));
-    }
-    let found = find(cx, kind, &name).await?;
-    match found.as_slice() {
-        [one] => Ok(reference(Some(namespace_of(one).to_owned()).filter(|_| kind.namespaced), name)),
-        several => {
-            let namespaces: Vec<&str> = several.iter().map(namespace_of).collect();
-            Err(ToolError::InvalidInput(format!(
-                "there are several {} {name:?}: say namespace, one of {}",
-                kind.plural,
-                namespaces.join(", ")
-            )))
-        }
-    }
 }
 
 fn outcome(report: Report, max_bytes: usize) -> Result<ToolOutcome, ToolError> {

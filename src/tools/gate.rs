@@ -3,7 +3,7 @@
 mod audit;
 mod plan;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -27,6 +27,8 @@ pub struct Policy {
     pub approval: Approval,
     /// What may not be changed, whoever approves it.
     pub denied: Vec<Denied>,
+    /// The one folder of this machine from which callers may have files read (`yaml_path`). None: no file is read.
+    pub yaml_folder: Option<PathBuf>,
 }
 
 /// Who has to approve an act before it is done.

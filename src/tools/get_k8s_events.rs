@@ -1,6 +1,7 @@
 //! `get_k8s_events`: what happened, newest first, to an object and to what it owns.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::{ClusterError, Kind, ListQuery, age};
 
+use super::bounds::fitting;
 use super::kube_event::KubeEvent;
 use super::objects::{Presence, find, get, list_all, namespace_of, presence};
 use super::owned::{family, may_own};
@@ -54,6 +56,9 @@ pub(super) struct Input {
     #[serde(default = "default_limit")]
     #[schemars(range(min = 1, max = 500))]
     limit: usize,
+    /// `continue` of the outcome before, to read on with older events; all other arguments as before
+    #[serde(rename = "continue")]
+    continue_token: Option<String>,
 }
 
 fn default_limit() -> usize {
@@ -72,6 +77,7 @@ impl Tool for GetK8sEvents {
     type Context = ToolContext;
 
     async fn run(&self, input: Input, cx: &ToolContext) -> Result<ToolOutcome, ToolError> {
+        let after = input.continue_token.as_deref().map(Place::read).transpose()?;
         let mut subject = Subject::of(&input, cx).await?;
         let (events, more) = read_events(cx, &subject).await?;
         if events.is_empty() {
@@ -83,8 +89,8 @@ impl Tool for GetK8sEvents {
                 .push(format!("Only {MAX_EVENTS} events were read: say namespace or type to see others"));
         }
         subject.notes.push(EXPIRY.to_owned());
-        let answer = Answer { events: merged(events), limit: input.limit, notes: subject.notes };
-        Ok(answer.outcome(subject.namespace.is_none(), cx.now()))
+        let answer = Answer { events: merged(events), after, limit: input.limit, notes: subject.notes };
+        Ok(answer.outcome(subject.namespace.is_none(), cx.now(), cx.call.max_bytes))
     }
 }
 
@@ -230,40 +236,91 @@ fn merged(events: Vec<KubeEvent>) -> Vec<KubeEvent> {
     merged
 }
 
+/// Where a page ends: the time of its last event, and which of those of this time it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    seen: Option<Timestamp>,
+    event: String,
+}
+
+impl Place {
+    fn of(event: &KubeEvent) -> Self {
+        let mut digest = DefaultHasher::new();
+        (&event.object(), &event.namespace, &event.reason, &event.message).hash(&mut digest);
+        Self { seen: event.last_seen, event: format!("{:016x}", digest.finish()) }
+    }
+
+    fn token(&self) -> String {
+        format!("{}~{}", self.seen.map(|seen| seen.to_string()).unwrap_or_default(), self.event)
+    }
+
+    fn read(token: &str) -> Result<Self, ToolError> {
+        let wrong = || {
+            let token = shorten(token, 60);
+            ToolError::InvalidInput(format!("continue must be that of the outcome before, not {token:?}"))
+        };
+        let (seen, event) = token.split_once('~').ok_or_else(wrong)?;
+        let seen = match seen {
+            "" => None,
+            time => Some(time.parse().map_err(|_| wrong())?),
+        };
+        Ok(Self { seen, event: event.to_owned() })
+    }
+
+    /// How many of the events, newest first, come before what follows this place. What has happened again since is newer
+    /// now, and comes no second time.
+    fn passed(&self, events: &[KubeEvent]) -> usize {
+        let here = events.iter().position(|event| Self::of(event) == *self);
+        here.map_or_else(|| events.partition_point(|event| event.last_seen > self.seen), |place| place + 1)
+    }
+}
+
 struct Answer {
     events: Vec<KubeEvent>,
+    /// Where the page before ended.
+    after: Option<Place>,
     limit: usize,
     notes: Vec<String>,
 }
 
 impl Answer {
-    fn outcome(mut self, with_namespace: bool, now: Timestamp) -> ToolOutcome {
+    fn outcome(mut self, with_namespace: bool, now: Timestamp, max_bytes: usize) -> ToolOutcome {
         let total = self.events.len();
-        let truncated = total > self.limit;
+        let passed = self.after.as_ref().map_or(0, |after| after.passed(&self.events));
+        self.events.drain(..passed);
+        let older = self.events.len();
         self.events.truncate(self.limit);
-        if truncated {
-            let left = counted(total - self.limit, "older event is", "older events are");
-            self.notes
-                .insert(0, format!("{left} left out: raise limit, or say kind and name, namespace or type"));
+        let mut rows = self.rows(with_namespace, now);
+        let entries: Vec<Value> = self.events.iter().map(entry).collect();
+        let shown = fitting(&entries, &rows, max_bytes).min(rows.len());
+        rows.truncate(shown);
+        self.events.truncate(shown);
+        let left = older - shown;
+        let truncated = left > 0;
+        let token = self.events.last().filter(|_| truncated).map(|last| Place::of(last).token());
+        if let Some(token) = &token {
+            let left = counted(left, "older event is", "older events are");
+            let note = format!(
+                "{left} left out: raise limit, read on with continue={token}, or say kind and name, namespace or type"
+            );
+            self.notes.insert(0, note);
         }
         let mut text = match self.events.is_empty() {
+            true if passed > 0 => "No older events.\n".to_owned(),
             true => "No events.\n".to_owned(),
-            false => self.table(with_namespace, now),
+            false => titled(with_namespace, &rows),
         };
         text.push_str(&format!("\n{}\n", self.notes.join("\n")));
         let structured = json!({
-            "count": self.events.len(), "total": total, "events": self.events.iter().map(entry).collect::<Vec<_>>(),
-            "notes": self.notes,
+            "count": self.events.len(), "total": total, "events": entries.get(..shown),
+            "continue": token, "notes": self.notes,
         });
         ToolOutcome { truncated, ..ToolOutcome::new(structured, text) }
     }
 
-    fn table(&self, with_namespace: bool, now: Timestamp) -> String {
-        let namespace = with_namespace.then_some("NAMESPACE");
-        let titles = ["LAST SEEN", "COUNT", "TYPE", "REASON", "OBJECT", "MESSAGE"];
-        let titles: Vec<&str> = namespace.into_iter().chain(titles).collect();
+    fn rows(&self, with_namespace: bool, now: Timestamp) -> Vec<Vec<String>> {
         let shown = |text: &str| cell(&text.into());
-        let rows = self.events.iter().map(|event| {
+        let row = |event: &KubeEvent| {
             let seen = event.last_seen.map(|seen| age(seen, now) + " ago").unwrap_or_default();
             let cells = [
                 shown(&seen),
@@ -274,9 +331,16 @@ impl Answer {
                 shorten(&shown(&event.message), MESSAGE),
             ];
             with_namespace.then(|| shown(&event.namespace)).into_iter().chain(cells).collect()
-        });
-        table(&titles, &rows.collect::<Vec<Vec<String>>>())
+        };
+        self.events.iter().map(row).collect()
     }
+}
+
+fn titled(with_namespace: bool, rows: &[Vec<String>]) -> String {
+    let namespace = with_namespace.then_some("NAMESPACE");
+    let titles = ["LAST SEEN", "COUNT", "TYPE", "REASON", "OBJECT", "MESSAGE"];
+    let titles: Vec<&str> = namespace.into_iter().chain(titles).collect();
+    table(&titles, rows)
 }
 
 fn entry(event: &KubeEvent) -> Value {

@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use similar::TextDiff;
 
-use crate::cluster::{Change, Kind, redact};
+use crate::cluster::{Change, Kind};
 
 use super::objects::get;
+use super::shown::{difference, refuse_marks, tidy, version_of, yaml};
 use super::{Act, Annotations, Decision, Tool, ToolContext, ToolError, ToolOutcome};
 
 pub(super) struct ManageK8sResource;
@@ -126,13 +126,6 @@ async fn read(cx: &ToolContext, target: &Target) -> Result<ToolOutcome, ToolErro
     Ok(target.outcome(Operation::Read, &object, text))
 }
 
-fn yaml(object: &Value) -> Result<String, ToolError> {
-    serde_saphyr::to_string(object).map_err(|error| {
-        tracing::error!(%error, "an object cannot be written as YAML");
-        ToolError::Bug
-    })
-}
-
 /// A change, as it was asked for.
 struct Plan<'a> {
     operation: Operation,
@@ -156,14 +149,7 @@ impl<'a> Plan<'a> {
             }
             (_, Some(body)) => addressed(body.clone(), target)?,
         };
-        if has_mark(&body) {
-            return Err(ToolError::InvalidInput(format!(
-                "the body holds {} or {}, which stand for secrets that are not shown: they would take the place of the \
-                 real ones; patch only the members that change",
-                redact::MARK,
-                redact::DATA_MARK
-            )));
-        }
+        refuse_marks(&body, "the body")?;
         let arguments = json!([
             operation,
             target.kind.api_version(),
@@ -189,9 +175,6 @@ impl<'a> Plan<'a> {
         }
         let after = self.send(cx, &uid, true).await?;
         let preview = self.preview(before.clone(), after)?;
-        // The status of an object changes all the time, and its resourceVersion with it.
-        let metadata = &before["metadata"];
-        let version = metadata.get("generation").or_else(|| metadata.get("resourceVersion"));
         let summary = format!("{} {}", self.operation.words().0, target.words());
         let act = Act {
             tool: ManageK8sResource::NAME,
@@ -199,7 +182,7 @@ impl<'a> Plan<'a> {
             place: &format!("cluster {}", cx.cluster.info.name),
             preview: &preview,
             arguments: &self.arguments,
-            state: &json!([uid, version]),
+            state: &version_of(&before),
         };
         let approved = match cx.gate.decide(&cx.call, token, &act)? {
             Decision::Act(approved) => approved,
@@ -221,19 +204,11 @@ impl<'a> Plan<'a> {
         Ok(cx.cluster.change(kind, namespace.as_deref(), name, change, dry_run).await?)
     }
 
-    fn preview(&self, mut before: Value, mut after: Value) -> Result<String, ToolError> {
+    fn preview(&self, before: Value, after: Value) -> Result<String, ToolError> {
         if self.operation == Operation::Delete {
             return Ok(format!("{} goes, and what it owns with it.", self.target.words()));
         }
-        without_record(&mut after);
-        let before = match before.is_null() {
-            true => String::new(),
-            false => {
-                without_record(&mut before);
-                yaml(&before)?
-            }
-        };
-        let diff = TextDiff::from_lines(&before, &yaml(&after)?).unified_diff().context_radius(3).to_string();
+        let diff = difference(Some(before).filter(|before| !before.is_null()), after)?;
         Ok(match diff.is_empty() {
             true => "Nothing changes that is shown; values of secrets are not shown.".to_owned(),
             false => diff,
@@ -262,43 +237,4 @@ fn addressed(body: Map<String, Value>, target: &Target) -> Result<Value, ToolErr
         body["metadata"]["namespace"] = namespace.clone().into();
     }
     Ok(body)
-}
-
-/// True where something in it stands for a secret that was not shown.
-fn has_mark(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains(redact::MARK) || text == redact::DATA_MARK,
-        Value::Array(items) => items.iter().any(has_mark),
-        Value::Object(members) => members.values().any(has_mark),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
-/// Without bookkeeping and without members that say nothing.
-fn tidy(object: &mut Value) {
-    if let Some(metadata) = object["metadata"].as_object_mut() {
-        metadata.remove("managedFields");
-    }
-    drop_nulls(object);
-}
-
-/// Without what the server keeps for itself: it changes with everything, and says nothing about a plan.
-fn without_record(object: &mut Value) {
-    tidy(object);
-    if let Some(metadata) = object["metadata"].as_object_mut() {
-        for member in ["uid", "creationTimestamp", "resourceVersion", "generation"] {
-            metadata.remove(member);
-        }
-    }
-}
-
-fn drop_nulls(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            members.retain(|_, member| !member.is_null());
-            members.values_mut().for_each(drop_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
 }

@@ -11,35 +11,55 @@ use tracing::Instrument;
 
 use crate::cluster::ClusterError;
 
+use super::add_inline_policy::AddInlinePolicy;
+use super::apply_yaml::ApplyYaml;
 use super::arguments;
 use super::bounds::bound;
+use super::can_i::CanI;
 use super::context::{CallContext, Context, Environment};
 use super::current_time::CurrentTime;
 use super::diagnose_cluster::DiagnoseCluster;
 use super::explain_finding::ExplainFinding;
+use super::generate_app_manifest::GenerateAppManifest;
 use super::get_cloudwatch_logs::GetCloudwatchLogs;
 use super::get_cloudwatch_metrics::GetCloudwatchMetrics;
+use super::get_eks_insights::GetEksInsights;
 use super::get_eks_metrics_guidance::GetEksMetricsGuidance;
+use super::get_eks_vpc_config::GetEksVpcConfig;
 use super::get_k8s_events::GetK8sEvents;
+use super::get_metrics::GetMetrics;
 use super::get_pod_logs::GetPodLogs;
+use super::get_policies_for_role::GetPoliciesForRole;
 use super::list_api_versions::ListApiVersions;
+use super::list_eks_clusters::ListEksClusters;
 use super::list_k8s_resources::ListK8sResources;
 use super::manage_eks_stacks::ManageEksStacks;
 use super::manage_k8s_resource::ManageK8sResource;
+use super::read_more::{Kept, ReadMore};
+use super::rollout_history::RolloutHistory;
 use super::schema::{input_schema, output_schema};
 use super::search_eks_troubleshoot_guide::SearchEksTroubleshootGuide;
 use super::set_aws_region::SetAwsRegion;
 use super::text::{nearest, plain, shorten};
+use super::trace_service::TraceService;
 use super::{Annotations, Tool, ToolError, ToolOutcome, ToolSpec, Toolbox};
 
 /// How long a call may take where nothing else is said.
 const DEADLINE: Duration = Duration::from_secs(60);
+
+/// How much of outcomes that were cut is kept for `read_more` where nothing else is said, in bytes.
+const KEPT_BYTES: usize = 16 << 20;
+
+/// Longest text of an error, in characters: it may quote what it was given.
+const MAX_ERROR: usize = 2000;
 
 /// Tools by name. A call never panics and never runs longer than the deadline.
 pub struct Registry {
     environment: Environment,
     tools: Vec<Registered>,
     deadline: Duration,
+    /// Whole outcomes for `read_more`, where that is offered.
+    kept: Option<Arc<Kept>>,
 }
 
 type Outcome = Result<ToolOutcome, ToolError>;
@@ -100,7 +120,7 @@ fn reading(spec: &ToolSpec, operations: &[&str]) -> Option<ToolSpec> {
 impl Registry {
     /// No tools yet.
     pub fn empty(environment: Environment) -> Self {
-        Self { environment, tools: Vec::new(), deadline: DEADLINE }
+        Self { environment, tools: Vec::new(), deadline: DEADLINE, kept: None }
     }
 
     /// Everything that can be done in this environment.
@@ -111,18 +131,34 @@ impl Registry {
             .with(DiagnoseCluster)
             .with(ListK8sResources)
             .with(ManageK8sResource)
+            .with(ApplyYaml)
             .with(GetPodLogs)
             .with(GetK8sEvents)
+            .with(GetMetrics)
             .with(ListApiVersions)
+            .with(TraceService)
+            .with(RolloutHistory)
+            .with(CanI)
             .with(SearchEksTroubleshootGuide::default())
             .with(ExplainFinding)
             .with(GetEksMetricsGuidance)
-            .with(CurrentTime { cluster });
-        if aws {
-            tools.with(SetAwsRegion).with(GetCloudwatchLogs).with(GetCloudwatchMetrics).with(ManageEksStacks)
-        } else {
-            tools
-        }
+            .with(GenerateAppManifest)
+            .with(CurrentTime { cluster })
+            .keeping(KEPT_BYTES);
+        if aws { tools.with_account() } else { tools }
+    }
+
+    /// These tools and those of an AWS account.
+    fn with_account(self) -> Self {
+        self.with(SetAwsRegion)
+            .with(ListEksClusters)
+            .with(GetEksInsights)
+            .with(GetEksVpcConfig)
+            .with(GetPoliciesForRole)
+            .with(AddInlinePolicy)
+            .with(GetCloudwatchLogs)
+            .with(GetCloudwatchMetrics)
+            .with(ManageEksStacks)
     }
 
     /// These tools and one more.
@@ -130,6 +166,16 @@ impl Registry {
     pub fn with<T: Tool>(mut self, tool: T) -> Self {
         self.tools.push(Registered::new(tool, &self.environment));
         self
+    }
+
+    /// Keeps what was cut of outcomes, at most so many bytes of it, and offers `read_more`. A second call replaces the
+    /// room of the first.
+    #[must_use]
+    pub fn keeping(mut self, max_bytes: usize) -> Self {
+        self.tools.retain(|tool| tool.spec.name != ReadMore::NAME);
+        let kept = Arc::new(Kept::new(max_bytes));
+        self.kept = Some(Arc::clone(&kept));
+        self.with(ReadMore { kept })
     }
 
     /// Another deadline for each call.
@@ -204,7 +250,9 @@ impl Toolbox for Registry {
             let outcome = self.try_call(name, arguments, cx).await;
             outcome.unwrap_or_else(|error| failed(&error))
         };
-        bound(called.instrument(span).await, cx.max_bytes)
+        let outcome = called.instrument(span).await;
+        let handle = self.kept.as_ref().and_then(|kept| kept.keep(&outcome, cx));
+        bound(outcome, cx.max_bytes, handle.as_deref())
     }
 }
 
@@ -214,5 +262,5 @@ fn failed(error: &ToolError) -> ToolOutcome {
     } else if matches!(error, ToolError::Bug) {
         tracing::error!("a tool panicked");
     }
-    ToolOutcome::failed(plain(&error.to_string()))
+    ToolOutcome::failed(shorten(&plain(&error.to_string()), MAX_ERROR))
 }

@@ -10,7 +10,7 @@ let binding = "";
 export function client(folder, version) {
   const found = JSON.parse(readFileSync(new URL(`node_modules/${folder}/package.json`, import.meta.url)));
   if (found.version !== version) throw new Error(`${version} is meant, ${found.version} is installed`);
-  name = `@a2a-js/sdk ${version}`;
+  name = `${found.name} ${version}`;
 }
 
 export function speaking(what) {

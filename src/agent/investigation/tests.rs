@@ -71,6 +71,22 @@ fn an_answer_completes_the_task_after_its_last_chunk() {
 }
 
 #[test]
+fn a_question_of_the_model_waits_for_the_user() {
+    let (mut investigation, _) = begin(Budget::default());
+    let effects = says(&mut investigation, vec![ModelDelta::Ask("Which cluster?".to_owned())]);
+    let expected = (Outcome::Asked, TaskState::InputRequired, Some("Which cluster?".to_owned()));
+    assert_eq!(ended(&effects), Some(expected));
+}
+
+#[test]
+fn a_question_beside_calls_waits_for_nobody() {
+    let (mut investigation, _) = begin(Budget::default());
+    let turn = [calls(&["1"]), vec![ModelDelta::Ask("Which cluster?".to_owned())]].concat();
+    let effects = says(&mut investigation, turn);
+    assert!(matches!(effects.last(), Some(Effect::CallTool(_))));
+}
+
+#[test]
 fn results_reach_the_model_in_the_order_of_its_calls_whatever_finishes_first() {
     let (mut investigation, _) = begin(Budget::default());
     let effects = says(&mut investigation, calls(&["a", "b"]));

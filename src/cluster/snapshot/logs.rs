@@ -38,7 +38,10 @@ pub(in crate::cluster) fn note(all: &mut Vec<Missing>, missing: Option<Missing>)
 /// What is missing without this log. Where a container has none, nothing is.
 pub(in crate::cluster) fn gap(of: &LogRef, error: &ClusterError) -> Option<Missing> {
     match error {
-        ClusterError::NotFound(_) | ClusterError::Invalid(_) | ClusterError::Expired(_) => None,
+        ClusterError::NotFound(_)
+        | ClusterError::Invalid(_)
+        | ClusterError::Conflict(_)
+        | ClusterError::Expired(_) => None,
         ClusterError::Forbidden(_) => {
             let what = format!("logs in the namespace {}", of.namespace);
             Some(Missing { what, why: FORBIDDEN.to_owned() })

@@ -7,6 +7,7 @@ use crate::diagnosis::report::{EvidenceKind, ObjectRef, Report};
 use crate::model::{ToolResult, Turn};
 
 use super::Wanted;
+use super::place;
 use super::question::Question;
 use super::target::TargetObject;
 
@@ -37,7 +38,7 @@ impl Suspect {
 /// The last question of a conversation and what came after it.
 pub(super) fn read(conversation: &[Turn]) -> (Question, Known<'_>) {
     let asked = conversation.iter().rposition(|turn| matches!(turn, Turn::User { .. }));
-    let question = match asked.and_then(|index| conversation.get(index)) {
+    let question = match place::asking_turn(conversation).and_then(|index| conversation.get(index)) {
         Some(Turn::User { text, data }) => Question::parse(text, data),
         Some(Turn::Model { .. } | Turn::Tools(_)) | None => Question::parse("", &[]),
     };
@@ -65,6 +66,11 @@ impl<'a> Known<'a> {
 
     pub(super) fn has_called(&self, name: &str, arguments: &Value) -> bool {
         self.results.iter().any(|result| result.call.name == name && result.call.arguments == *arguments)
+    }
+
+    /// True where something was called beside what finds the cluster.
+    pub(super) fn has_looked(&self) -> bool {
+        self.results.iter().any(|result| !place::DISCOVERY.contains(&result.call.name.as_str()))
     }
 
     /// The results of one tool, oldest first.

@@ -5,6 +5,7 @@
 
 mod answer;
 mod known;
+mod place;
 mod question;
 mod target;
 
@@ -13,6 +14,7 @@ use futures::stream::{self, BoxStream};
 use serde_json::{Value, json};
 
 use self::known::Known;
+use self::place::Place;
 use self::question::{Question, Topic};
 use self::target::Target;
 use super::{ConverseRequest, Model, ModelDelta, ModelError, ToolCall};
@@ -31,27 +33,44 @@ impl Model for Runbook {
     }
 }
 
-/// The deltas of one turn: tool calls, or the answer block by block.
+/// The deltas of one turn: tool calls, a question back, or the answer block by block.
 fn turn(request: &ConverseRequest) -> Vec<ModelDelta> {
     let (question, known) = known::read(&request.conversation);
-    let mut missing = if request.tools.is_empty() { Vec::new() } else { wanted(&question, &known) };
-    missing.retain(|(name, arguments)| {
-        request.tools.iter().any(|tool| tool.name == *name) && !known.has_called(name, arguments)
-    });
-    let mut deltas: Vec<ModelDelta> = if missing.is_empty() {
-        answer::blocks(&question, &known).into_iter().map(ModelDelta::Text).collect()
-    } else {
-        missing
-            .into_iter()
-            .enumerate()
-            .map(|(index, (name, arguments))| {
-                let id = format!("call-{}", known.calls() + index + 1);
-                ModelDelta::ToolCall(ToolCall { id, name: name.to_owned(), arguments })
-            })
-            .collect()
+    let place = place::place(request, &known);
+    let mut deltas = match &place {
+        Place::Find(call) => calls(vec![call.clone()], &known),
+        Place::Ask(question) => vec![ModelDelta::Ask(question.clone())],
+        Place::Stuck(why) => vec![ModelDelta::Text(why.clone())],
+        Place::Given | Place::Cluster { .. } => {
+            look(request, &place::without_place(question, &place), &known, &place)
+        }
     };
     deltas.push(ModelDelta::Done);
     deltas
+}
+
+/// The calls that are missing; the answer where none is.
+fn look(request: &ConverseRequest, question: &Question, known: &Known<'_>, place: &Place) -> Vec<ModelDelta> {
+    let offered = |name: &str| request.tools.iter().any(|tool| place::is_named(tool, name));
+    let missing: Vec<Wanted> = wanted(question, known)
+        .into_iter()
+        .filter(|(name, _)| offered(name))
+        .map(|call| place::at(place, &request.tools, call))
+        .filter(|(name, arguments)| !known.has_called(name, arguments))
+        .collect();
+    match missing.is_empty() {
+        true => answer::blocks(question, known).into_iter().map(ModelDelta::Text).collect(),
+        false => calls(missing, known),
+    }
+}
+
+fn calls(wanted: Vec<Wanted>, known: &Known<'_>) -> Vec<ModelDelta> {
+    let numbered = wanted.into_iter().enumerate();
+    let call = |(index, (name, arguments)): (usize, Wanted)| {
+        let id = format!("call-{}", known.calls() + index + 1);
+        ModelDelta::ToolCall(ToolCall { id, name: name.to_owned(), arguments })
+    };
+    numbered.map(call).collect()
 }
 
 type Wanted = (&'static str, Value);
@@ -62,7 +81,7 @@ fn wanted(question: &Question, known: &Known<'_>) -> Vec<Wanted> {
     if question.names_something() {
         calls.push(("list_k8s_resources", json!({ "kind": "namespaces", "limit": 500 })));
     }
-    if known.calls() == 0 {
+    if !known.has_looked() {
         return calls;
     }
     let target = Target::resolve(question, known);

@@ -18,7 +18,7 @@ fn play(text: &str) -> (Vec<ToolCall>, String) {
             .iter()
             .filter_map(|delta| match delta {
                 ModelDelta::ToolCall(call) => Some(call.clone()),
-                ModelDelta::Text(_) | ModelDelta::Done => None,
+                ModelDelta::Text(_) | ModelDelta::Ask(_) | ModelDelta::Done => None,
             })
             .collect();
         if calls.is_empty() {
@@ -37,7 +37,7 @@ fn text_of(deltas: &[ModelDelta]) -> String {
         .iter()
         .filter_map(|delta| match delta {
             ModelDelta::Text(text) => Some(text.as_str()),
-            ModelDelta::ToolCall(_) | ModelDelta::Done => None,
+            ModelDelta::ToolCall(_) | ModelDelta::Ask(_) | ModelDelta::Done => None,
         })
         .collect()
 }
@@ -183,4 +183,137 @@ fn without_tools_it_answers_from_what_it_has() {
     let conversation = vec![Turn::User { text: "Is anything wrong?".to_owned(), data: Vec::new() }];
     let answer = text_of(&turn(&ConverseRequest { conversation, tools: Vec::new() }));
     assert!(answer.contains("could not be diagnosed"));
+}
+
+/// Plays one task over the clusters of an account: messages of the user, each after the model's question.
+fn play_over(clusters: &[&str], says: &[&str]) -> (Vec<ToolCall>, Vec<String>) {
+    let (mut conversation, mut calls, mut answers) = (Vec::new(), Vec::new(), Vec::new());
+    for text in says {
+        conversation.push(Turn::User { text: (*text).to_owned(), data: Vec::new() });
+        let (made, answer) = play_turns(&conversation, clusters);
+        calls.extend(made);
+        conversation.push(Turn::Model { text: answer.clone(), tool_calls: Vec::new() });
+        answers.push(answer);
+    }
+    (calls, answers)
+}
+
+fn play_turns(conversation: &[Turn], clusters: &[&str]) -> (Vec<ToolCall>, String) {
+    let (mut conversation, mut all) = (conversation.to_vec(), Vec::new());
+    for _ in 0..10 {
+        let deltas =
+            turn(&ConverseRequest { conversation: conversation.clone(), tools: specs_of_an_account() });
+        let calls: Vec<ToolCall> = deltas
+            .iter()
+            .filter_map(|delta| match delta {
+                ModelDelta::ToolCall(call) => Some(call.clone()),
+                ModelDelta::Text(_) | ModelDelta::Ask(_) | ModelDelta::Done => None,
+            })
+            .collect();
+        if calls.is_empty() {
+            let said = deltas.iter().map(|delta| match delta {
+                ModelDelta::Ask(question) => question.as_str(),
+                ModelDelta::Text(text) => text,
+                ModelDelta::ToolCall(_) | ModelDelta::Done => "",
+            });
+            return (all, said.collect());
+        }
+        all.extend(calls.clone());
+        conversation.push(Turn::Model { text: String::new(), tool_calls: calls.clone() });
+        let result = |call: ToolCall| {
+            let names: Vec<Value> = clusters.iter().map(|name| json!({ "name": name })).collect();
+            let outcome = match (call.name.as_str(), clusters) {
+                ("list_eks_clusters", ["denied"]) => ToolOutcome::failed("no right to list".to_owned()),
+                ("list_eks_clusters", _) => outcome(json!({ "clusters": names, "region": "eu-west-1" }), ""),
+                _ => answer_of(&call),
+            };
+            ToolResult { call, outcome }
+        };
+        conversation.push(Turn::Tools(calls.into_iter().map(result).collect()));
+    }
+    panic!("the runbook does not come to an end: {all:#?}");
+}
+
+fn specs_of_an_account() -> Vec<ToolSpec> {
+    let schema = json!({ "properties": { "cluster_name": {}, "region": {} } });
+    let of_cluster = TOOLS.iter().map(|name| ToolSpec::named(*name, schema.clone()));
+    let of_account = ["set_aws_region", "list_eks_clusters"].map(|name| ToolSpec::named(name, json!({})));
+    of_cluster.chain(of_account).collect()
+}
+
+fn clusters_of(calls: &[ToolCall]) -> Vec<(&str, &str, &str)> {
+    calls
+        .iter()
+        .map(|call| {
+            let says = |argument: &str| call.arguments[argument].as_str().unwrap_or_default();
+            (call.name.as_str(), says("cluster_name"), says("region"))
+        })
+        .collect()
+}
+
+#[test]
+fn the_only_cluster_is_taken() {
+    let (calls, _) = play_over(&["prod"], &["Is anything wrong?"]);
+    assert_eq!(
+        clusters_of(&calls),
+        [("list_eks_clusters", "", ""), ("diagnose_cluster", "prod", "eu-west-1")]
+    );
+}
+
+#[test]
+fn a_region_is_set_before_clusters_are_listed() {
+    let (calls, _) = play_over(&["prod", "test"], &["서울 리전의 test 클러스터에 문제가 있나요?"]);
+    assert_eq!(
+        clusters_of(&calls),
+        [
+            ("set_aws_region", "", "ap-northeast-2"),
+            ("list_eks_clusters", "", "ap-northeast-2"),
+            ("diagnose_cluster", "test", "ap-northeast-2"),
+        ]
+    );
+}
+
+#[test]
+fn which_of_several_clusters_is_asked_and_the_first_question_answered() {
+    let (calls, answers) =
+        play_over(&["prod", "test-eu"], &["List the pods in namespace shop", "test-eu, please"]);
+    assert_eq!(
+        answers[0],
+        "There are 2 EKS clusters in eu-west-1: `prod`, `test-eu`.\n\nWhich cluster is meant?"
+    );
+    let pods = calls.iter().find(|call| call.arguments["kind"] == "pods").expect("pods are listed");
+    assert_eq!(
+        (&pods.arguments["cluster_name"], &pods.arguments["namespace"]),
+        (&json!("test-eu"), &json!("shop"))
+    );
+    assert!(answers[1].contains("## Pods in `shop`"), "{}", answers[1]);
+}
+
+#[test]
+fn the_name_of_the_cluster_is_not_looked_for_in_it() {
+    let (calls, answers) =
+        play_over(&["shop-prod", "bank-prod"], &["What is wrong in shop-prod in us-east-1?"]);
+    assert!(calls.iter().all(|call| call.arguments["kind"] != "deployments"), "{calls:#?}");
+    assert!(!answers[0].contains("There is no"), "{}", answers[0]);
+}
+
+#[test]
+fn where_no_cluster_can_be_listed_the_region_is_asked_for_once() {
+    let (_, answers) = play_over(&["denied"], &["Is anything wrong?", "Frankfurt"]);
+    assert_eq!(
+        answers,
+        [
+            "The EKS clusters cannot be listed: no right to list.\n\nIn which AWS region is the cluster?",
+            "The EKS clusters cannot be listed: no right to list."
+        ]
+    );
+    let (_, answers) = play_over(&[], &["Is anything wrong?"]);
+    assert!(answers[0].starts_with("There are no EKS clusters in eu-west-1"), "{}", answers[0]);
+}
+
+#[test]
+fn a_new_question_is_no_answer_to_the_old_one() {
+    let (calls, _) = play_over(&["prod", "test"], &["List the pods", "What are the events in prod?"]);
+    assert!(calls.iter().any(|call| call.name == "get_k8s_events"));
+    assert!(calls.iter().all(|call| call.arguments["kind"] != "pods"));
 }

@@ -7,6 +7,7 @@ mod gate;
 pub mod identity;
 pub mod keys;
 pub mod kits;
+pub mod mcp_server;
 pub mod process;
 mod proxy;
 mod puppet;

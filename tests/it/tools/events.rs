@@ -1,10 +1,10 @@
 //! `get_k8s_events`.
 
-use drydock::tools::ToolOutcome;
+use drydock::tools::{ToolOutcome, Toolbox};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::shop::{call, call_on, cluster_of, done, event, object, owned_by, refused};
+use super::shop::{call, call_on, caller, cluster_of, done, event, object, owned_by, refused, tools};
 
 const TOOL: &str = "get_k8s_events";
 
@@ -94,6 +94,62 @@ async fn a_limit_keeps_the_newest_and_counts_the_rest() {
     assert!(outcome.truncated);
     assert_eq!(outcome.structured["total"], 6);
     assert!(outcome.text.contains("4 older events are left out: raise limit"), "{}", outcome.text);
+}
+
+#[tokio::test]
+async fn older_events_are_read_on_without_a_gap() {
+    let mut seen = Vec::new();
+    let mut token = Value::Null;
+    loop {
+        let page = done(TOOL, json!({ "limit": 4, "continue": token })).await;
+        seen.extend(told(&page));
+        token = page.structured["continue"].clone();
+        assert_eq!(page.truncated, !token.is_null());
+        if token.is_null() {
+            break;
+        }
+    }
+    assert_eq!(seen, told(&done(TOOL, json!({})).await));
+    assert_eq!(seen.len(), 6);
+    let text = refused(TOOL, json!({ "continue": "nonsense" })).await;
+    assert_eq!(text, "continue must be that of the outcome before, not \"nonsense\"");
+}
+
+#[tokio::test]
+async fn events_cut_for_their_length_are_read_on_without_a_gap() {
+    let of_pod = |number: u32| {
+        let time = format!("2026-01-01T11:{:02}:00Z", number % 60);
+        let name = format!("p{number:03}");
+        event(&name, ("Pod", &name), "BackOff", json!({ "lastTimestamp": time, "message": "m".repeat(200) }))
+    };
+    let events: Vec<Value> = (0..100).map(of_pod).collect();
+    let tools = tools(cluster_of(&events, &[]));
+    let (mut seen, mut token) = (Vec::new(), Value::Null);
+    loop {
+        let outcome = tools.call(TOOL, json!({ "limit": 90, "continue": token }), &caller(6000)).await;
+        assert!(outcome.text.len() <= 6000 && outcome.structured.to_string().len() <= 6000);
+        seen.extend(told(&outcome));
+        token = outcome.structured["continue"].clone();
+        if token.is_null() {
+            break;
+        }
+    }
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 100);
+}
+
+#[tokio::test]
+async fn an_event_that_happens_again_between_two_pages_is_no_gap() {
+    let at = |name: &str, minute: u32| {
+        let time = format!("2026-01-01T11:{minute:02}:00Z");
+        event(name, ("Pod", name), "BackOff", json!({ "lastTimestamp": time }))
+    };
+    let before = cluster_of(&[at("a", 50), at("b", 40), at("c", 30)], &[]);
+    let first = call_on(before, TOOL, json!({ "limit": 2 })).await;
+    let after = cluster_of(&[at("b", 55), at("a", 50), at("c", 30)], &[]);
+    let arguments = json!({ "limit": 2, "continue": first.structured["continue"] });
+    assert_eq!(told(&call_on(after, TOOL, arguments).await), ["BackOff Pod/c 1"]);
 }
 
 #[tokio::test]
