@@ -2,7 +2,6 @@
 
 mod apply;
 mod documents;
-mod file;
 mod plan;
 
 use schemars::JsonSchema;
@@ -10,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::server_file;
 use super::text::counted;
 use super::{Act, Annotations, Decision, Tool, ToolContext, ToolError, ToolOutcome};
 
@@ -74,7 +74,9 @@ impl Tool for ApplyYaml {
 async fn text_of(input: &Input, cx: &ToolContext) -> Result<String, ToolError> {
     match (&input.yaml, &input.yaml_path) {
         (Some(text), None) => Ok(text.clone()),
-        (None, Some(path)) => file::read(cx.gate.policy().yaml_folder.as_deref(), path).await,
+        (None, Some(path)) => {
+            server_file::read(cx.gate.policy().yaml_folder.as_deref(), path, ["yaml_path", "yaml"]).await
+        }
         (None, None) => Err(ToolError::InvalidInput("yaml is required: the YAML text to apply".to_owned())),
         (Some(_), Some(_)) => {
             Err(ToolError::InvalidInput("yaml and yaml_path exclude each other: give one of them".to_owned()))

@@ -5,13 +5,21 @@ use std::str::FromStr;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, civil};
 
+use crate::aws::ClusterName;
+
 use super::ToolError;
 use super::text::shorten;
 
-/// The name of an EKS cluster, from the name or its ARN.
-pub(super) fn cluster_name(given: &str) -> Result<&str, ToolError> {
+/// The name of an EKS cluster of this region, from the name or its ARN.
+pub(super) fn cluster_name<'n>(given: &'n str, region: &str) -> Result<&'n str, ToolError> {
     let given = given.trim();
-    let name = if given.starts_with("arn:") { given.rsplit('/').next().unwrap_or_default() } else { given };
+    let ClusterName { name, region: its, .. } = ClusterName::of(given);
+    if let Some(its) = its.filter(|its| *its != region) {
+        return Err(ToolError::InvalidInput(format!(
+            "this ARN is of {}, and {region} was asked: pass region",
+            shorten(its, 60)
+        )));
+    }
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     match begins && name.len() <= 100 && name.chars().all(fits) {
@@ -113,10 +121,11 @@ mod tests {
     #[rstest]
     #[case("prod", Some("prod"))]
     #[case(" arn:aws:eks:eu-west-1:111122223333:cluster/shop_1 ", Some("shop_1"))]
+    #[case("arn:aws:eks:us-east-1:111122223333:cluster/shop", None)]
     #[case("../x", None)]
     #[case("a\" | unmask(@message)", None)]
     #[case("", None)]
     fn a_cluster_is_called_by_its_name_or_arn(#[case] given: &str, #[case] name: Option<&str>) {
-        assert_eq!(cluster_name(given).ok(), name);
+        assert_eq!(cluster_name(given, "eu-west-1").ok(), name);
     }
 }

@@ -111,7 +111,7 @@ impl Tool for GetCloudwatchLogs {
     type Context = AwsContext;
 
     async fn run(&self, input: Input, cx: &AwsContext) -> Result<ToolOutcome, ToolError> {
-        let cluster = cluster_name(&input.cluster_name)?;
+        let cluster = cluster_name(&input.cluster_name, &cx.aws.region)?;
         let window = Window::of(
             input.minutes,
             input.start_time.as_deref(),

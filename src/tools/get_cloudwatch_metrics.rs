@@ -116,7 +116,7 @@ impl Tool for GetCloudwatchMetrics {
     type Context = AwsContext;
 
     async fn run(&self, input: Input, cx: &AwsContext) -> Result<ToolOutcome, ToolError> {
-        let cluster = cluster_name(&input.cluster_name)?;
+        let cluster = cluster_name(&input.cluster_name, &cx.aws.region)?;
         let now = Timestamp::now();
         let window = Window::of(input.minutes, input.start_time.as_deref(), input.end_time.as_deref(), now)?;
         let steps = Steps::of(window, input.period, now)?;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::eks::cluster_name;
+use super::server_file;
 use super::{Annotations, AwsContext, Tool, ToolError, ToolOutcome};
 use deploy::{Wanted, deploy};
 use stack::ClusterStack;
@@ -38,7 +39,8 @@ pub(super) struct Input {
     cluster_name: String,
     /// For deploy: the text of a CloudFormation template; the one of `generate` where left out
     template: Option<String>,
-    /// Not used: this server reads and writes no templates on its own disk; see `template`
+    /// For deploy: path of a template in the folder that the operator has opened with `--yaml-folder`; `generate` writes no
+    /// file
     template_file: Option<String>,
     /// For deploy: values of the template's parameters, such as `{"NodeInstanceType": "m6i.xlarge"}`; what is left out
     /// stays as it is
@@ -62,7 +64,7 @@ impl Tool for ManageEksStacks {
     type Context = AwsContext;
 
     async fn run(&self, input: Input, cx: &AwsContext) -> Result<ToolOutcome, ToolError> {
-        let cluster = cluster_name(&input.cluster_name)?;
+        let cluster = cluster_name(&input.cluster_name, &cx.aws.region)?;
         let at = ClusterStack::of(cx, cluster)?;
         let token = input.plan_token.as_deref();
         match input.operation {
@@ -73,12 +75,9 @@ impl Tool for ManageEksStacks {
                 let template = match (input.template, input.template_file) {
                     (Some(template), _) => template,
                     (None, None) => template(cluster),
-                    (None, Some(_)) => {
-                        return Err(ToolError::Refused(
-                            "template_file is not allowed here: this server reads no files; pass the text of the file as \
-                             template, or nothing for the template of generate"
-                                .to_owned(),
-                        ));
+                    (None, Some(path)) => {
+                        let folder = cx.gate.policy().yaml_folder.as_deref();
+                        server_file::read(folder, &path, ["template_file", "template"]).await?
                     }
                 };
                 let wanted = Wanted { template: &template, parameters: &input.parameters };
@@ -95,7 +94,7 @@ fn template(cluster: &str) -> String {
 fn generate(at: &ClusterStack<'_>, file: bool) -> ToolOutcome {
     let template = template(at.cluster);
     let note = match file {
-        true => "No file was written (template_file is not used): give this text to deploy as template.",
+        true => "No file was written: give this text to deploy as template.",
         false => {
             "Give this text to deploy as template, changed or not; without template deploy takes it as it is."
         }

@@ -39,6 +39,7 @@ mod registry;
 mod rollout_history;
 mod schema;
 mod search_eks_troubleshoot_guide;
+mod server_file;
 mod set_aws_region;
 mod shown;
 mod table;

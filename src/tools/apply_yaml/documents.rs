@@ -5,11 +5,12 @@ use serde_json::Value;
 use crate::cluster::redact;
 
 use super::super::ToolError;
+use super::super::server_file;
 use super::super::shown::refuse_marks;
 use super::super::text::{plain, shorten};
 
 /// Longest text, in bytes.
-pub(super) const MAX_BYTES: usize = 1 << 20;
+const MAX_BYTES: usize = server_file::MAX_BYTES;
 /// Most documents of one call.
 const MAX_DOCUMENTS: usize = 100;
 /// Values of all documents together, with those that aliases repeat.

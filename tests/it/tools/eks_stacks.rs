@@ -302,6 +302,24 @@ async fn what_cannot_be_deployed_says_why(#[case] more: Value, #[case] part: &st
 }
 
 #[tokio::test]
+async fn a_template_is_read_from_the_folder_that_is_open() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("own.yaml"), "Resources: {} # my own").unwrap();
+    let aws = Formation::new(None).stand_in();
+    let policy = Policy { yaml_folder: Some(folder.path().to_owned()), ..writing() };
+    let mut arguments = arguments("deploy");
+    arguments["template_file"] = "own.yaml".into();
+    let outcome = call(&aws.tools(shop(), policy.clone()), TOOL, arguments.clone()).await;
+    assert!(outcome.pending.is_some(), "{}", outcome.text);
+    let sent = aws.asked("CreateChangeSet")[0].parameter("TemplateBody");
+    assert_eq!(sent.as_deref(), Some("Resources: {} # my own"));
+    arguments["template_file"] = "/etc/passwd".into();
+    let outcome = call(&aws.tools(shop(), policy), TOOL, arguments).await;
+    let expected = "template_file \"/etc/passwd\" is not a readable text file in the folder of this server";
+    assert!(outcome.text.starts_with(expected), "{}", outcome.text);
+}
+
+#[tokio::test]
 async fn a_stack_that_goes_is_shown_with_all_that_goes() {
     let aws = Formation::new(Some(("CREATE_COMPLETE", OURS))).stand_in();
     let (shown, done) = shown_and_done(&aws.tools(shop(), writing()), arguments("delete")).await;

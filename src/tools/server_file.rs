@@ -1,4 +1,4 @@
-//! `yaml_path`: a file of the server's machine, in the one folder that the operator has opened for that.
+//! `yaml_path` and `template_file`: a file of the server's machine, in the one folder that the operator has opened for that.
 //!
 //! The caller of a server is somewhere else: a path that it chooses must not make the server read files of its own
 //! machine, and say what is in them. Without a folder no file is read.
@@ -7,21 +7,27 @@ use std::path::Path;
 
 use tokio::io::AsyncReadExt;
 
-use super::super::ToolError;
-use super::documents::MAX_BYTES;
+use super::ToolError;
 
-/// The text of a file in the folder. Links are followed before it is asked where the file is.
-pub(super) async fn read(folder: Option<&Path>, path: &str) -> Result<String, ToolError> {
+/// The longest file that is read, in bytes. One byte more is read, so that the reader can tell that it is longer.
+pub(super) const MAX_BYTES: usize = 1 << 20;
+
+/// The text of a file in the folder. Links are followed before it is asked where the file is. The errors name the argument
+/// that has the path, and the one that takes the text instead.
+pub(super) async fn read(
+    folder: Option<&Path>,
+    path: &str,
+    [argument, instead]: [&str; 2],
+) -> Result<String, ToolError> {
     let Some(folder) = folder else {
-        return Err(ToolError::Refused(
-            "yaml_path is not allowed here: this server reads no files; pass the text of the file as yaml"
-                .to_owned(),
-        ));
+        return Err(ToolError::Refused(format!(
+            "{argument} is not allowed here: this server reads no files; pass the text of the file as {instead}"
+        )));
     };
     let unreadable = || {
         ToolError::NotFound(format!(
-            "yaml_path {path:?} is not a readable text file in the folder of this server; give a path relative to it, or \
-             pass the text of the file as yaml"
+            "{argument} {path:?} is not a readable text file in the folder of this server; give a path relative to it, or \
+             pass the text of the file as {instead}"
         ))
     };
     // The same words for all that is outside: nobody learns which files there are.
