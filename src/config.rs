@@ -2,6 +2,7 @@
 //! clap, and the variables that say where a user keeps data and whether a terminal wants colours).
 
 mod auth;
+mod targets;
 mod tools;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 
 pub use auth::{AuthArgs, AuthMode};
+pub use targets::{Named, Place, TargetArgs, TargetSettings};
 pub use tools::{ApprovalMode, ToolArgs};
 
 use crate::a2a::AllowRule;

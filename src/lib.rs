@@ -16,7 +16,7 @@
 //!                     ├───► diagnosis facts → findings → cause graph → report (pure)
 //!                     ├───► aws       clients by region and role
 //!                     └───► guide     articles about failures, and their search
-//!   mcp ── gateway                    several toolboxes as one; no command serves it yet
+//!   mcp ── server, client, gateway    the tools for others, those of others, several as one
 //! ```
 //!
 //! Calls go down; results come back as values or as one stream of events. `ARCHITECTURE.md` has the rules of

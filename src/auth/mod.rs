@@ -22,3 +22,5 @@ pub use issuer::{Issuer, IssuerSettings};
 pub use principal::Principal;
 pub use provider::{Metadata, ProviderError, discover};
 pub use token_source::{ClientCredentials, TokenSource};
+
+pub(crate) use provider::checked;

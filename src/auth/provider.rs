@@ -154,7 +154,7 @@ fn trusted(metadata: Metadata, issuer: &str, url: &str) -> Result<Metadata, Prov
 }
 
 /// A URL that keys and credentials may go through: https, or http on this machine.
-pub(super) fn checked(text: &str, what: &'static str) -> Result<Url, ProviderError> {
+pub(crate) fn checked(text: &str, what: &'static str) -> Result<Url, ProviderError> {
     let url = Url::parse(text).ok().filter(|url| {
         let safe = match url.scheme() {
             "https" => url.has_host(),

@@ -3,9 +3,12 @@
 //! Settings come from where every AWS tool has them: environment, profile, container and instance roles; all endpoints
 //! can be changed with `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>`. Nothing is asked before the first call.
 
+mod eks;
 pub mod eks_token;
 mod error;
+mod iam;
 mod query;
+mod signature;
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -20,6 +23,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use regex::Regex;
 use tokio::sync::OnceCell;
 
+pub use eks::{ClusterName, nearest_first};
 pub use error::AwsError;
 
 /// How long it may take until there is a connection.
@@ -128,6 +132,11 @@ async fn connect(base: &SdkConfig, region: String, role_arn: Option<&str>) -> Co
         sdk = sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build();
     }
     Connection { region, role_arn: role_arn.map(str::to_owned), sdk, credentials: Mutex::default() }
+}
+
+/// A time as AWS gives it, as people and programs read it: `2026-07-01T12:00:00Z`.
+pub fn time(time: &aws_smithy_types::DateTime) -> String {
+    time.fmt(aws_smithy_types::date_time::Format::DateTime).unwrap_or_default()
 }
 
 /// A region becomes part of host names, so it has to have the shape of one.

@@ -54,12 +54,8 @@ impl Connection {
         let mut items = Vec::new();
         let mut token = String::new();
         for _ in 0..MAX_PAGES {
-            let mut form = form_urlencoded::Serializer::new(String::new());
-            form.append_pair("Action", action).append_pair("Version", VERSION).extend_pairs(parameters);
-            if !token.is_empty() {
-                form.append_pair("NextToken", &token);
-            }
-            let mut answer = self.ec2_attempts(action, &form.finish()).await?;
+            let form = form(action, parameters, &token);
+            let mut answer = self.ec2_attempts(action, &form).await?;
             if let Value::Array(page) = answer[list].take() {
                 items.extend(page);
             }
@@ -143,6 +139,15 @@ impl Connection {
         *self.credentials.lock().unwrap_or_else(PoisonError::into_inner) = Some(fresh.clone());
         Ok(fresh)
     }
+}
+
+fn form(action: &str, parameters: &[(&str, &str)], token: &str) -> String {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("Action", action).append_pair("Version", VERSION).extend_pairs(parameters);
+    if !token.is_empty() {
+        form.append_pair("NextToken", token);
+    }
+    form.finish()
 }
 
 fn ec2_endpoint(sdk: &SdkConfig, region: &str) -> String {

@@ -110,16 +110,19 @@ async fn over_http(args: McpArgs, stop: impl Future<Output = ()>) -> anyhow::Res
 }
 
 async fn offer(args: &McpArgs) -> anyhow::Result<Offer> {
-    let gate = Arc::new(args.tools.gate()?);
-    let cluster = Cluster::open(&args.cluster.source()).await?;
+    Ok(Offer::own(Arc::new(own_tools(&args.cluster, &args.tools).await?)))
+}
+
+/// drydock's own tools, on what these flags name.
+pub(super) async fn own_tools(cluster: &ClusterArgs, tools: &ToolArgs) -> anyhow::Result<Registry> {
+    let gate = Arc::new(tools.gate()?);
+    let cluster = Cluster::open(&cluster.source()).await?;
     ensure!(
-        !cluster.info.recorded || !args.tools.allow_write,
+        !cluster.info.recorded || !tools.allow_write,
         "a recording cannot be changed: drop --allow-write, or name a cluster that runs"
     );
     let environment = Environment { clusters: Clusters::one(cluster), aws: None, gate };
-    Ok(Offer::own(Arc::new(
-        Registry::standard(environment).keeping(args.tools.keep_cut.saturating_mul(1 << 20)),
-    )))
+    Ok(Registry::standard(environment).keeping(tools.keep_cut.saturating_mul(1 << 20)))
 }
 
 fn announcement(args: &McpArgs, address: SocketAddr) -> String {

@@ -6,6 +6,7 @@ mod card;
 mod credentials;
 mod demo;
 mod diagnose;
+mod gateway;
 mod logging;
 mod mcp;
 mod serve;
@@ -46,6 +47,7 @@ Examples:
   drydock diagnose --bundle DIR -o json   a recorded cluster, for programs
   drydock serve                           the agent on http://127.0.0.1:9000, for other agents
   drydock mcp                             the tools, for MCP clients
+  drydock gateway --target NAME=URL       the tools of several MCP servers as one
   drydock ask http://127.0.0.1:9000 \"Why is checkout down?\"
 
 Exit codes:
@@ -65,6 +67,7 @@ enum Command {
     Diagnose(diagnose::DiagnoseArgs),
     Ask(ask::AskArgs),
     Mcp(mcp::McpArgs),
+    Gateway(gateway::GatewayArgs),
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
     #[command(subcommand)]
@@ -133,6 +136,8 @@ fn default_filter(command: &Command) -> &'static str {
         Command::Serve(_) | Command::Mcp(mcp::McpArgs { http: true, .. }) => {
             "drydock=info,kube_client=off,rustls_platform_verifier=off,warn"
         }
+        // The SDK logs each connection that breaks, and we say what it means.
+        Command::Gateway(_) => "drydock=info,kube_client=off,rustls_platform_verifier=off,rmcp=off,warn",
         Command::Demo(_)
         | Command::Diagnose(_)
         | Command::Ask(_)
@@ -150,6 +155,7 @@ async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Diagnose(args) => diagnose::run(args).await,
         Command::Ask(args) => ask::run(args).await,
         Command::Mcp(args) => mcp::run(args).await,
+        Command::Gateway(args) => gateway::run(args).await,
         Command::Bundle(command) => bundle::run(command).await,
         Command::Card(command) => card::run(command).await,
         Command::Tasks(command) => tasks::run(command).await,

@@ -1,6 +1,16 @@
 //! The clusters that a server can work on, by name.
 
+mod eks;
+mod kubeconfig;
+mod opened;
+
+use std::sync::Arc;
+
+use crate::aws::Aws;
+
 use super::{Cluster, ClusterError, ClusterInfo};
+use eks::EksClusters;
+use kubeconfig::KubeconfigClusters;
 
 /// A cluster as a caller names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +32,25 @@ pub struct Clusters {
 #[derive(Clone)]
 enum Source {
     One(Cluster),
+    Kubeconfig(Arc<KubeconfigClusters>),
+    Eks(Arc<EksClusters>),
+}
+
+/// Among which clusters a caller chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// There is one.
+    One,
+    /// The contexts of the kubeconfig.
+    Contexts {
+        /// One is meant where none is named.
+        default: bool,
+    },
+    /// The EKS clusters of regions and accounts.
+    Eks {
+        /// One is meant where none is named.
+        default: bool,
+    },
 }
 
 impl Clusters {
@@ -30,10 +59,33 @@ impl Clusters {
         Self { source: Source::One(cluster) }
     }
 
-    /// The cluster that need not be named, if there is one.
+    /// The contexts of the kubeconfig, by their names or those of their clusters. The default (a context or a cluster), or
+    /// the only one, need not be named. Proxies are used as for [`Cluster::open`].
+    pub fn kubeconfig(default: Option<String>) -> Self {
+        Self { source: Source::Kubeconfig(Arc::new(KubeconfigClusters::new(default))) }
+    }
+
+    /// The EKS clusters of the regions and roles that callers name, by name or ARN. The default, or the only one of the
+    /// region, need not be named. Proxies are used as for [`Cluster::open`]; for AWS itself the same variables hold.
+    pub fn eks(aws: Aws, default: Option<String>) -> Self {
+        Self { source: Source::Eks(Arc::new(EksClusters::new(aws, default))) }
+    }
+
+    /// The cluster that need not be named, where there is no other, ever.
     pub fn only(&self) -> Option<&Cluster> {
-        let Source::One(cluster) = &self.source;
-        Some(cluster)
+        match &self.source {
+            Source::One(cluster) => Some(cluster),
+            Source::Kubeconfig(_) | Source::Eks(_) => None,
+        }
+    }
+
+    /// Among which clusters a caller chooses.
+    pub fn choice(&self) -> Choice {
+        match &self.source {
+            Source::One(_) => Choice::One,
+            Source::Kubeconfig(clusters) => Choice::Contexts { default: clusters.default.is_some() },
+            Source::Eks(clusters) => Choice::Eks { default: clusters.default.is_some() },
+        }
     }
 
     /// The cluster that is meant.
@@ -41,19 +93,26 @@ impl Clusters {
     /// # Errors
     /// There is none of this name, or it cannot be reached.
     pub async fn find(&self, wanted: &ClusterRef) -> Result<Cluster, ClusterError> {
-        let Source::One(cluster) = &self.source;
-        check_name(wanted.name.as_deref().unwrap_or_default(), &cluster.info)?;
-        Ok(cluster.clone())
+        match &self.source {
+            Source::One(cluster) => {
+                check_name(wanted.name.as_deref().unwrap_or_default(), &cluster.info)?;
+                Ok(cluster.clone())
+            }
+            Source::Kubeconfig(clusters) => clusters.find(wanted.name.as_deref()).await,
+            Source::Eks(clusters) => clusters.find(wanted).await,
+        }
     }
 }
 
-/// Callers may name a cluster by any part of what it is called: `prod` for
-/// `arn:aws:eks:eu-west-1:111122223333:cluster/prod` or `admin@prod.eu-west-1.eksctl.io`, or the other way round.
+/// True for any part of what a cluster is called: `prod` of `arn:aws:eks:eu-west-1:111122223333:cluster/prod` or
+/// `admin@prod.eu-west-1.eksctl.io`.
+fn is_part(part: &str, whole: &str) -> bool {
+    part.eq_ignore_ascii_case(whole)
+        || whole.split(['/', '@', ':', '.']).any(|segment| segment.eq_ignore_ascii_case(part))
+}
+
+/// Callers may name a cluster by any part of what it is called, or the other way round.
 fn check_name(given: &str, cluster: &ClusterInfo) -> Result<(), ClusterError> {
-    let is_part = |part: &str, whole: &str| {
-        part.eq_ignore_ascii_case(whole)
-            || whole.split(['/', '@', ':', '.']).any(|segment| segment.eq_ignore_ascii_case(part))
-    };
     if given.is_empty() || is_part(given, &cluster.name) || is_part(&cluster.name, given) {
         return Ok(());
     }

@@ -10,6 +10,8 @@ mod clusters;
 mod connect;
 mod discovery;
 mod kind;
+mod link;
+mod managers;
 mod pod_status;
 mod reader;
 pub mod redact;
@@ -19,17 +21,21 @@ mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::sync::Semaphore;
+
+use crate::aws::AwsError;
 
 pub use age::age;
 pub use bundle::{Bundle, BundleApi, BundleResponse, Damaged, serve_bundle};
 pub use capture::{CaptureError, CaptureLimits, Captured, capture};
-pub use clusters::{ClusterRef, Clusters};
+pub use clusters::{Choice, ClusterRef, Clusters};
 pub use kind::Kind;
+pub use managers::FieldManager;
 pub use pod_status::{PodStatus, pod_status};
 pub use reader::{ListQuery, LogQuery, Page};
-pub use snapshot::{Progress, SnapshotLimits, diagnose};
+pub use snapshot::{Progress, SnapshotLimits, access, diagnose, trace};
 pub use writer::{Change, Trial};
 
 /// Where a cluster is to be found.
@@ -54,6 +60,8 @@ pub struct Cluster {
     bundle: Option<Arc<Bundle>>,
     /// The right to hold a snapshot: each may be as large as the cluster.
     snapshots: Arc<Semaphore>,
+    /// True from when it did not answer, or did not accept the credentials: it should be opened anew.
+    broken: Arc<AtomicBool>,
 }
 
 /// Snapshots that may be in memory at the same time; further diagnoses wait.
@@ -63,7 +71,7 @@ impl Cluster {
     /// A cluster that this client speaks to.
     pub fn new(client: kube::Client, info: ClusterInfo) -> Self {
         let snapshots = Arc::new(Semaphore::new(SNAPSHOTS_AT_ONCE));
-        Self { client, info, discovery: Arc::default(), bundle: None, snapshots }
+        Self { client, info, discovery: Arc::default(), bundle: None, snapshots, broken: Arc::default() }
     }
 
     /// A recorded cluster.
@@ -108,4 +116,16 @@ pub enum ClusterError {
     /// No answer, TLS or authentication trouble, or an answer that is not Kubernetes'. The cause is in the log.
     #[error("{0}")]
     Unreachable(String),
+}
+
+impl From<AwsError> for ClusterError {
+    fn from(error: AwsError) -> Self {
+        let told = error.to_string();
+        match error {
+            AwsError::NotFound(_) => Self::NotFound(told),
+            AwsError::Denied(_) => Self::Forbidden(told),
+            AwsError::Invalid(_) => Self::Invalid(told),
+            AwsError::Unavailable(_) => Self::Unreachable(told),
+        }
+    }
 }

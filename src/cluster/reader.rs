@@ -55,6 +55,8 @@ pub struct LogQuery {
     pub tail_lines: Option<u32>,
     /// Only what is younger.
     pub since_seconds: Option<u32>,
+    /// Each line begins with its time. Recordings have no times.
+    pub timestamps: bool,
 }
 
 /// What of a log is kept, in bytes: the newest.
@@ -120,6 +122,7 @@ impl LogQuery {
             previous: of.previous,
             tail_lines: Some(lines),
             since_seconds: None,
+            timestamps: false,
         }
     }
 
@@ -129,6 +132,7 @@ impl LogQuery {
             previous: self.previous,
             tail_lines: self.tail_lines.map(i64::from),
             since_seconds: self.since_seconds.map(i64::from),
+            timestamps: self.timestamps,
             ..LogParams::default()
         }
     }

@@ -11,6 +11,7 @@ use kube::core::Status;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::link::LinkError;
 use super::{ClusterError, redact};
 
 /// How long one answer may take.
@@ -278,6 +279,9 @@ fn why_unreachable(error: &kube::Error) -> String {
     if let Some(auth) = causes(error).find_map(|cause| cause.downcast_ref::<kube::client::AuthError>()) {
         return why_no_credentials(auth);
     }
+    if let Some(link) = causes(error).find_map(|cause| cause.downcast_ref::<LinkError>()) {
+        return link.to_string();
+    }
     if let Some(proxy) = why_no_proxy(error) {
         return proxy;
     }
@@ -337,8 +341,8 @@ fn why_no_proxy(error: &kube::Error) -> Option<String> {
         _ => return None,
     };
     Some(format!(
-        "it is behind the proxy {proxy} (proxy-url in the kubeconfig, or HTTPS_PROXY), which drydock cannot use; reach it \
-         without one, or record it with kubectl and use --bundle"
+        "it is behind the proxy {proxy} (proxy-url in the kubeconfig, or HTTPS_PROXY), which is none of http:// or \
+         https://; reach it through one of these, or without one (NO_PROXY), or record it with kubectl and use --bundle"
     ))
 }
 

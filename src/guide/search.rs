@@ -22,10 +22,18 @@ const CORRECTIONS: usize = 2;
 const TABLE: &str = "CREATE VIRTUAL TABLE guide USING fts5(\
     slug UNINDEXED, title, keywords, korean, body, tokenize = 'porter unicode61')";
 const INSERT: &str = "INSERT INTO guide (slug, title, keywords, korean, body) VALUES (?, ?, ?, ?, ?)";
-/// Weights of the columns, in their order: what people type counts more than what the text mentions.
-const SEARCH: &str = "SELECT slug, bm25(guide, 0.0, 8.0, 6.0, 8.0, 1.0) AS score, \
+/// Weights of the columns, in their order: what people type counts more than what the text mentions. Then an article
+/// gets by how much of the query it is about: one rare word in the text of an article must not outweigh several in the
+/// title of another.
+const SEARCH: &str = "WITH about AS (\
+        SELECT guide.rowid AS article, sum(json_extract(word.value, '$[1]')) AS share \
+        FROM json_each(?1) AS word CROSS JOIN guide \
+        WHERE guide MATCH json_extract(word.value, '$[0]') GROUP BY guide.rowid) \
+    SELECT slug, bm25(guide, 0.0, 8.0, 6.0, 8.0, 1.0) * (0.2 + coalesce(share, 0.0)) AS score, \
     snippet(guide, 4, '', '', '…', 32) AS excerpt \
-    FROM guide WHERE guide MATCH ? ORDER BY score LIMIT ?";
+    FROM guide LEFT JOIN about ON article = guide.rowid WHERE guide MATCH ?2 ORDER BY score LIMIT ?3";
+/// Where an article says what it is about.
+const ABOUT: &str = "{title keywords korean}";
 
 /// The guide with its index, which is made at the first search.
 #[derive(Debug, Default)]
@@ -61,9 +69,11 @@ impl Guide {
         ARTICLES.get(at)
     }
 
-    /// The articles that explain the findings of a rule.
+    /// The articles that explain the findings of a rule: the one of its name first.
     pub fn of_rule(rule: &str) -> impl Iterator<Item = &'static Article> {
-        ARTICLES.iter().filter(move |article| article.rules.contains(&rule))
+        let explains = move |article: &&Article| article.rules.contains(&rule);
+        let others = ARTICLES.iter().filter(move |article| article.slug != rule);
+        Self::get(rule).into_iter().chain(others).filter(explains)
     }
 
     /// The articles that suit a query, best first: words, a question, or the text of an error, in English or Korean,
@@ -105,12 +115,15 @@ impl Index {
     }
 
     async fn search(&self, query: &str, limit: usize) -> Result<Vec<Hit>, GuideError> {
-        let terms = self.vocabulary.terms(query);
-        if terms.is_empty() {
+        let asked = self.vocabulary.asked(query);
+        if asked.terms.is_empty() {
             return Ok(Vec::new());
         }
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = sqlx::query(SEARCH).bind(terms.join(" OR ")).bind(limit).fetch_all(&self.pool).await?;
+        let search = sqlx::query(SEARCH)
+            .bind(sqlx::types::Json(asked.shares))
+            .bind(asked.terms.join(" OR "))
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        let rows = search.fetch_all(&self.pool).await?;
         let mut hits = Vec::with_capacity(rows.len());
         for row in rows {
             let Some(article) = Guide::get(row.try_get("slug")?) else { continue };
@@ -133,9 +146,19 @@ fn korean(article: &Article) -> String {
     lines.map(|line| words(line).join(" ")).collect::<Vec<_>>().join("\n")
 }
 
+/// What the index is asked for. Only letters and digits of [`words`] are in it, each word as a quoted string of the
+/// index's language, so that no text can become an operator.
+struct Asked {
+    /// What has to be in an article, any of it.
+    terms: Vec<String>,
+    /// The words that the guide knows: the search for one, and its part of what the query says, together 1.
+    shares: Vec<(String, f64)>,
+}
+
 /// The words of the guide, and how many articles have each.
 #[derive(Debug)]
 struct Vocabulary {
+    total: usize,
     articles: HashMap<String, usize>,
     /// Words of titles and keywords: what a typing error is meant to be.
     prominent: Vec<String>,
@@ -154,12 +177,10 @@ impl Vocabulary {
         }
         let mut prominent: Vec<String> = prominent.into_iter().collect();
         prominent.sort();
-        Self { articles: counts, prominent }
+        Self { total: articles.len(), articles: counts, prominent }
     }
 
-    /// What the index is asked for, each a quoted string of its language. Only letters and digits of [`words`] are in
-    /// them, so that no text can become an operator.
-    fn terms(&self, query: &str) -> Vec<String> {
+    fn asked(&self, query: &str) -> Asked {
         let end = query.floor_char_boundary(QUERY_LIMIT);
         let words = words(&query[..end]);
         let mut seen = HashSet::new();
@@ -168,12 +189,23 @@ impl Vocabulary {
         let (mut known, unknown): (Vec<&String>, Vec<&String>) =
             telling.iter().partition(|word| self.articles.contains_key(**word));
         known.sort_by_key(|word| self.articles.get(*word));
-        let mut terms: Vec<String> = known.iter().take(TERMS).map(|word| quoted(word)).collect();
+        known.truncate(TERMS);
+        let mut terms: Vec<String> = known.iter().map(|word| quoted(word)).collect();
         if telling.len() <= TYPED_BY_HAND {
             terms.extend(unknown.iter().flat_map(|word| self.guesses(word)));
         }
         terms.extend(self.pairs(&words));
-        terms
+        Asked { terms, shares: self.shares(&known) }
+    }
+
+    /// A word says the more, the fewer articles have it.
+    fn shares(&self, known: &[&String]) -> Vec<(String, f64)> {
+        let says = |word: &String| {
+            let articles = self.articles.get(word).copied().unwrap_or(1);
+            (1.0 + self.total as f64 / articles as f64).ln()
+        };
+        let all: f64 = known.iter().map(|word| says(word)).sum();
+        known.iter().map(|word| (format!("{ABOUT} : {}", quoted(word)), says(word) / all)).collect()
     }
 
     /// Neighbours in the query, as phrases: they lift the article that has the very text.

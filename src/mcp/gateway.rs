@@ -1,4 +1,11 @@
 //! Several toolboxes as one: `target___tool` names, and a tool that finds tools.
+//!
+//! A target that does not answer loses its tools from the list, and only those; one that fails time after time is left
+//! alone for a while. A caller who may not write is offered what its target says only reads, and can call nothing else:
+//! a target is believed what it says about its tools, so name only those that you trust.
+
+mod health;
+mod search;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +14,13 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::tools::{Annotations, CallContext, ToolError, ToolOutcome, ToolSpec, Toolbox};
+use super::SEPARATOR;
+use crate::tools::{Annotations, CallContext, ToolError, ToolOutcome, ToolSpec, Toolbox, bound, shorten};
 
-/// Between the name of a target and that of its tool.
-const SEPARATOR: &str = "___";
+pub use health::{HealthState, TargetHealth};
+
+use health::{Admitted, Breaker};
+
 /// The tool that finds tools.
 const SEARCH: &str = "x_amz_bedrock_agentcore_search";
 /// Longest name of a tool that models take.
@@ -39,9 +49,15 @@ pub enum GatewayError {
     Twice(String),
 }
 
-/// Several targets as one toolbox. A target that does not answer loses its tools from the list, and only those.
+/// Several targets as one toolbox.
 pub struct Gateway {
-    targets: Vec<Target>,
+    targets: Vec<Guarded>,
+}
+
+/// A target, and how it does.
+struct Guarded {
+    target: Target,
+    breaker: Breaker,
 }
 
 impl Gateway {
@@ -53,51 +69,131 @@ impl Gateway {
         for (index, Target { name, .. }) in targets.iter().enumerate() {
             let is_part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric());
             if name.len() > 48 || !name.split('-').all(is_part) {
-                return Err(GatewayError::Name(name.clone()));
+                return Err(GatewayError::Name(shorten(name, MAX_NAME)));
             }
             if targets[..index].iter().any(|other| other.name == *name) {
                 return Err(GatewayError::Twice(name.clone()));
             }
         }
-        Ok(Self { targets })
+        let guarded = |target| Guarded { target, breaker: Breaker::default() };
+        Ok(Self { targets: targets.into_iter().map(guarded).collect() })
+    }
+
+    /// How each target does.
+    pub fn health(&self) -> Vec<TargetHealth> {
+        self.targets.iter().map(|guarded| guarded.breaker.health(&guarded.target.name)).collect()
     }
 
     async fn tools(&self, cx: &CallContext) -> Vec<ToolSpec> {
-        join_all(self.targets.iter().map(|target| target.tools(cx))).await.concat()
+        let offered = join_all(self.targets.iter().map(|target| target.offered(cx))).await;
+        offered
+            .into_iter()
+            .flat_map(Result::unwrap_or_default)
+            .filter(|tool| is_callable(&tool.name))
+            .collect()
     }
 
     async fn search(&self, arguments: &Value, cx: &CallContext) -> ToolOutcome {
         let Some(query) = arguments["query"].as_str() else {
             return ToolOutcome::failed("query must be a string: say what the tool should do".to_owned());
         };
-        let found: Vec<Value> = ranked(query, self.tools(cx).await).iter().map(described).collect();
+        let found = search::ranked(query, self.tools(cx).await, MAX_FOUND);
+        let found: Vec<Value> = found.iter().map(described).collect();
         let text = Value::from(found.clone()).to_string();
         ToolOutcome::new(json!({ "tools": found }), text)
     }
+
+    async fn try_call(
+        &self,
+        name: &str,
+        arguments: Value,
+        cx: &CallContext,
+    ) -> Result<ToolOutcome, ToolError> {
+        let unknown =
+            || ToolError::UnknownTool { name: shorten(name, MAX_NAME), near: vec![SEARCH.to_owned()] };
+        let (target, tool) = name.split_once(SEPARATOR).ok_or_else(unknown)?;
+        let guarded = self.targets.iter().find(|known| known.target.name == target).ok_or_else(unknown)?;
+        if !cx.session.may_write {
+            guarded.check_reads(name, cx).await?;
+        }
+        guarded.call(tool, arguments, cx).await
+    }
 }
 
-impl Target {
-    /// Its tools under the gateway's names; none where it does not answer.
-    async fn tools(&self, cx: &CallContext) -> Vec<ToolSpec> {
-        let listed = tokio::time::timeout(self.timeout, self.toolbox.list(cx)).await;
-        let listed = listed.unwrap_or(Err(ToolError::TimedOut(self.timeout)));
-        let tools = listed.unwrap_or_else(|error| {
-            tracing::warn!(target.name = self.name, %error, "a target lists no tools");
-            Vec::new()
-        });
-        let named = tools.into_iter().map(|tool| {
-            let name = format!("{}{SEPARATOR}{}", self.name, tool.name);
+impl Guarded {
+    /// Its tools for this caller, under the gateway's names.
+    async fn offered(&self, cx: &CallContext) -> Result<Vec<ToolSpec>, ToolError> {
+        let admitted = self.admit()?;
+        let Target { name, toolbox, timeout } = &self.target;
+        let listed = tokio::time::timeout(*timeout, toolbox.list(cx)).await;
+        let tools = match listed.unwrap_or(Err(ToolError::TimedOut(*timeout))) {
+            Ok(tools) => tools,
+            Err(ToolError::Canceled) => return Err(ToolError::Canceled),
+            Err(error) => {
+                tracing::warn!(target.name = name, %error, "a target lists no tools");
+                admitted.failed(&error.to_string());
+                return Err(error);
+            }
+        };
+        admitted.answered();
+        let allowed =
+            tools.into_iter().filter(|tool| cx.session.may_write || tool.annotations.read_only_hint);
+        let named = allowed.map(|tool| {
+            let name = format!("{name}{SEPARATOR}{}", tool.name);
             ToolSpec { name: name.into(), ..tool }
         });
-        named.filter(|tool| is_callable(&tool.name)).collect()
+        Ok(named.collect())
     }
 
-    async fn call(&self, name: &str, arguments: Value, cx: &CallContext) -> ToolOutcome {
+    /// Refuses what is not known to change nothing.
+    async fn check_reads(&self, name: &str, cx: &CallContext) -> Result<(), ToolError> {
+        match self.offered(cx).await?.iter().any(|tool| tool.name == name) {
+            true => Ok(()),
+            false => Err(ToolError::Refused(format!(
+                "{} is not offered to this caller: it is not there, or may change something, which needs the scope for \
+                 writing; see tools/list",
+                shorten(name, MAX_NAME)
+            ))),
+        }
+    }
+
+    async fn call(&self, name: &str, arguments: Value, cx: &CallContext) -> Result<ToolOutcome, ToolError> {
+        let admitted = self.admit()?;
         let cx = CallContext { cancellation: cx.cancellation.child_token(), ..cx.clone() };
         // Fires when this call is given up, too.
         let _given_up = cx.cancellation.clone().drop_guard();
-        let called = tokio::time::timeout(self.timeout, self.toolbox.call(name, arguments, &cx)).await;
-        called.unwrap_or_else(|_| ToolOutcome::failed(ToolError::TimedOut(self.timeout).to_string()))
+        let Target { toolbox, timeout, .. } = &self.target;
+        match tokio::time::timeout(*timeout, toolbox.call(name, arguments, &cx)).await {
+            Ok(outcome) if outcome.unreachable => {
+                admitted.failed(&outcome.text);
+                Ok(outcome)
+            }
+            Ok(outcome) => {
+                // One that was canceled says nothing about the target.
+                if !cx.cancellation.is_cancelled() {
+                    admitted.answered();
+                }
+                Ok(bound(outcome, cx.max_bytes, None))
+            }
+            Err(_) => {
+                let error = ToolError::TimedOut(*timeout);
+                admitted.failed(&error.to_string());
+                Err(error)
+            }
+        }
+    }
+
+    fn admit(&self) -> Result<Admitted<'_>, ToolError> {
+        self.breaker.admit().map_err(|left| {
+            let health = self.breaker.health(&self.target.name);
+            ToolError::Remote(format!(
+                "{} failed {} times in a row and is left alone for {} s; the last time: {}",
+                self.target.name,
+                health.failures,
+                left.as_secs().max(1),
+                health.last_failure.unwrap_or_default()
+            ))
+        })
     }
 }
 
@@ -108,24 +204,6 @@ fn is_callable(name: &str) -> bool {
 
 fn described(tool: &ToolSpec) -> Value {
     json!({ "name": tool.name, "description": tool.description, "inputSchema": tool.input_schema })
-}
-
-/// Those that have words of the query in their names (which count thrice) or descriptions, best first.
-fn ranked(query: &str, tools: Vec<ToolSpec>) -> Vec<ToolSpec> {
-    let words = |text: &str| -> Vec<String> {
-        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-        words.map(str::to_lowercase).collect()
-    };
-    let wanted = words(query);
-    let score = |tool: &ToolSpec| {
-        let (name, description) = (words(&tool.name), words(&tool.description));
-        let worth = |word| 3 * usize::from(name.contains(word)) + usize::from(description.contains(word));
-        wanted.iter().map(worth).sum::<usize>()
-    };
-    let mut scored: Vec<_> = tools.into_iter().map(|tool| (score(&tool), tool)).collect();
-    scored.retain(|(score, _)| *score > 0);
-    scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
-    scored.into_iter().take(MAX_FOUND).map(|(_, tool)| tool).collect()
 }
 
 fn search_tool() -> ToolSpec {
@@ -147,19 +225,10 @@ impl Toolbox for Gateway {
 
     async fn call(&self, name: &str, arguments: Value, cx: &CallContext) -> ToolOutcome {
         if name == SEARCH {
-            return self.search(&arguments, cx).await;
+            return bound(self.search(&arguments, cx).await, cx.max_bytes, None);
         }
-        let found = name
-            .split_once(SEPARATOR)
-            .and_then(|(target, tool)| Some((self.targets.iter().find(|known| known.name == target)?, tool)));
-        match found {
-            Some((target, tool)) => target.call(tool, arguments, cx).await,
-            None => {
-                let near = vec![SEARCH.to_owned()];
-                let name = name.chars().take(MAX_NAME).collect();
-                ToolOutcome::failed(ToolError::UnknownTool { name, near }.to_string())
-            }
-        }
+        let called = self.try_call(name, arguments, cx).await;
+        called.unwrap_or_else(|error| ToolOutcome::failed(error.to_string()))
     }
 }
 
@@ -229,5 +298,70 @@ mod tests {
         assert!(matches!(Gateway::new(vec![target("a_b", &[])]), Err(GatewayError::Name(_))));
         let twice = vec![target("a", &[]), target("a", &[])];
         assert!(matches!(Gateway::new(twice), Err(GatewayError::Twice(_))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_target_that_fails_time_after_time_is_left_alone_and_found_again() {
+        let (gateway, cx) = (gateway(), caller());
+        for _ in 0..3 {
+            gateway.list(&cx).await.unwrap();
+        }
+        let states: Vec<_> = gateway.health().into_iter().map(|health| health.state).collect();
+        assert_eq!(states, [HealthState::Up, HealthState::Down, HealthState::Up]);
+        let before = tokio::time::Instant::now();
+        let refused = gateway.call("dead___get_logs", json!({}), &cx).await.text;
+        assert!(refused.contains("failed 3 times in a row"), "{refused}");
+        assert_eq!(gateway.list(&cx).await.unwrap().len(), 3);
+        assert_eq!(before.elapsed(), Duration::ZERO, "nobody waits for it");
+        tokio::time::advance(Duration::from_secs(2)).await;
+        gateway.list(&cx).await.unwrap();
+        assert_eq!(before.elapsed(), Duration::from_secs(7), "one finds out that it is still gone");
+    }
+
+    /// One tool that reads and one that writes, and nobody behind them.
+    struct Unreachable;
+
+    #[async_trait]
+    impl Toolbox for Unreachable {
+        async fn list(&self, _: &CallContext) -> Result<Vec<ToolSpec>, ToolError> {
+            let read = ToolSpec::named("read", json!({ "type": "object" }));
+            let write = ToolSpec { annotations: Annotations::WRITES, ..ToolSpec::named("write", json!({})) };
+            Ok(vec![read, write])
+        }
+
+        async fn call(&self, name: &str, _: Value, _: &CallContext) -> ToolOutcome {
+            ToolOutcome { unreachable: true, ..ToolOutcome::failed(format!("{name}: nobody there")) }
+        }
+    }
+
+    fn unreachable() -> Gateway {
+        let timeout = Duration::from_secs(5);
+        Gateway::new(vec![Target { name: "one".to_owned(), toolbox: Arc::new(Unreachable), timeout }])
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_may_not_write_is_offered_what_reads_and_can_call_nothing_else() {
+        let (gateway, reader) = (unreachable(), caller());
+        let writer = CallContext::new(Session::new("bob", true), 10_000);
+        assert_eq!(gateway.list(&reader).await.unwrap().len(), 2);
+        assert_eq!(gateway.list(&writer).await.unwrap().len(), 3);
+        let found = gateway.call(SEARCH, json!({ "query": "write" }), &reader).await;
+        assert_eq!(found.structured, json!({ "tools": [] }));
+        assert_eq!(gateway.call("one___read", json!({}), &reader).await.text, "read: nobody there");
+        let refused = gateway.call("one___write", json!({}), &reader).await.text;
+        assert!(refused.contains("needs the scope for writing"), "{refused}");
+        assert_eq!(gateway.call("one___write", json!({}), &writer).await.text, "write: nobody there");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_reach_nobody_count_as_failures() {
+        let (gateway, writer) = (unreachable(), CallContext::new(Session::new("bob", true), 10_000));
+        for _ in 0..3 {
+            gateway.call("one___write", json!({}), &writer).await;
+        }
+        let health = gateway.health();
+        assert_eq!((health[0].state, health[0].failures), (HealthState::Down, 3));
+        assert_eq!(health[0].last_failure.as_deref(), Some("write: nobody there"));
     }
 }

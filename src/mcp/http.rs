@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, HOST, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -96,7 +96,12 @@ async fn let_in(State(door): State<Arc<Door>>, mut request: Request, next: Next)
         return (StatusCode::NOT_FOUND, "There is no such session: initialize a new one\n").into_response();
     }
     request.extensions_mut().insert(door.caller(&principal));
-    let response = next.run(request).await;
+    let ends_session = request.method() == Method::DELETE;
+    let mut response = next.run(request).await;
+    if ends_session && response.status() == StatusCode::ACCEPTED {
+        // It is over by now, and there are clients that warn of a failure where they read that it is yet to come.
+        *response.status_mut() = StatusCode::NO_CONTENT;
+    }
     if let (None, Some(made)) = (session, session_of(response.headers())) {
         door.sessions.belongs_to(&made, &principal.id);
     }

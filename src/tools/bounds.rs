@@ -15,7 +15,7 @@ const LEAST: usize = 8;
 
 /// Cuts what is longer than `max_bytes`. Tools that know what matters have cut before. What is cut names the handle under
 /// which the whole outcome is kept, if it is.
-pub(super) fn bound(mut outcome: ToolOutcome, max_bytes: usize, handle: Option<&str>) -> ToolOutcome {
+pub(crate) fn bound(mut outcome: ToolOutcome, max_bytes: usize, handle: Option<&str>) -> ToolOutcome {
     if outcome.text.len() > max_bytes {
         let (kept, left) = cut_at_line(&outcome.text, max_bytes.saturating_sub(NOTICE));
         let read_on = handle

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::{self, Aws};
-use crate::cluster::{Cluster, ClusterRef, Clusters};
+use crate::cluster::{Choice, Cluster, ClusterRef, Clusters};
 
 use super::ToolError;
 use super::gate::Gate;
@@ -60,6 +61,8 @@ pub struct Session {
     pub caller: Arc<str>,
     /// The caller has the right to write, as far as its token says; the server has to allow it, too.
     pub may_write: bool,
+    /// The caller's own token, where the operator wants it to be passed on to another server. `Debug` does not show it.
+    pub bearer: Option<SecretString>,
     /// What `set_aws_region` chose. `None` where two calls cannot be known to be of the same caller.
     region: Option<Arc<Mutex<Option<String>>>>,
 }
@@ -67,12 +70,18 @@ pub struct Session {
 impl Session {
     /// A caller whose calls belong together.
     pub fn new(caller: &str, may_write: bool) -> Self {
-        Self { caller: caller.into(), may_write, region: Some(Arc::default()) }
+        Self { caller: caller.into(), may_write, bearer: None, region: Some(Arc::default()) }
     }
 
     /// A caller that cannot be told from others: nothing is remembered from call to call.
     pub fn stateless(caller: &str, may_write: bool) -> Self {
-        Self { caller: caller.into(), may_write, region: None }
+        Self { caller: caller.into(), may_write, bearer: None, region: None }
+    }
+
+    /// The same, with the caller's own token.
+    #[must_use]
+    pub fn with_bearer(self, bearer: Option<SecretString>) -> Self {
+        Self { bearer, ..self }
     }
 
     /// The region that this caller has chosen.
@@ -197,14 +206,27 @@ impl Context for CallContext {
 #[async_trait]
 impl Context for ToolContext {
     fn arguments(environment: &Environment) -> Vec<CommonArgument> {
-        let one = environment.clusters.only().is_some();
-        let description = match (one, environment.aws.is_some()) {
-            (true, _) => "Name of the cluster. May be left out: this server works on one cluster.",
-            (false, true) => "Name of the EKS cluster, as list_eks_clusters gives it",
-            (false, false) => "Name of the cluster: a context of the kubeconfig, or the name of its cluster",
+        let choice = environment.clusters.choice();
+        let description = match choice {
+            Choice::One => "Name of the cluster. May be left out: this server works on one cluster.",
+            Choice::Contexts { default: false } => {
+                "Name of the cluster: a context of the kubeconfig, or the name of its cluster. May be left out where there \
+                 is only one."
+            }
+            Choice::Contexts { default: true } => {
+                "Name of the cluster: a context of the kubeconfig, or the name of its cluster; the server's own where left \
+                 out"
+            }
+            Choice::Eks { default: false } => {
+                "Name of the EKS cluster, as list_eks_clusters gives it, or its ARN. May be left out where the region has \
+                 only one."
+            }
+            Choice::Eks { default: true } => {
+                "Name of the EKS cluster, as list_eks_clusters gives it, or its ARN; the server's own where left out"
+            }
         };
-        let cluster = CommonArgument { name: CLUSTER_NAME, required: !one, description };
-        let aws = if environment.aws.is_some() && !one { vec![REGION, ROLE_ARN] } else { Vec::new() };
+        let cluster = CommonArgument { name: CLUSTER_NAME, required: false, description };
+        let aws = if matches!(choice, Choice::Eks { .. }) { vec![REGION, ROLE_ARN] } else { Vec::new() };
         [vec![cluster], aws].concat()
     }
 
@@ -278,7 +300,7 @@ impl Sessions {
         let fresh = || (next, Session::new(caller, may_write));
         let (used, session) = known.entry(key.to_owned()).or_insert_with(fresh);
         *used = next;
-        Session { caller: caller.into(), may_write, region: session.region.clone() }
+        Session { caller: caller.into(), may_write, bearer: None, region: session.region.clone() }
     }
 }
 

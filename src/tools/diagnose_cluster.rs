@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::cluster::{Kind, Progress, SnapshotLimits, diagnose};
-use crate::diagnosis::report::{ObjectRef, Report, Scope};
+use crate::cluster::{Progress, SnapshotLimits, diagnose};
+use crate::diagnosis::report::{Report, Scope};
 use crate::diagnosis::{READ_KINDS, render};
 
 use super::bounds::size;
-use super::objects::{Presence, find, get, namespace_of, presence};
+use super::objects::{Presence, locate, presence};
 use super::text::counted;
 use super::{Tool, ToolContext, ToolError, ToolOutcome};
 
@@ -63,7 +63,7 @@ async fn scope(input: Input, cx: &ToolContext) -> Result<Scope, ToolError> {
     match (input.kind, input.name) {
         (Some(kind), Some(name)) => {
             let kind = cx.cluster.resolve(&kind, None).await?;
-            let object = object(cx, &kind, input.namespace, name).await?;
+            let object = locate(cx, &kind, input.namespace, name).await?;
             Ok(Scope { namespaces: input.namespaces, object: Some(object) })
         }
         (None, None) => {
@@ -82,37 +82,6 @@ async fn scope(input: Input, cx: &ToolContext) -> Result<Scope, ToolError> {
 
 fn together(given: &str, missing: &str) -> ToolError {
     ToolError::InvalidInput(format!("{given} goes with {missing}: give both, or neither of them"))
-}
-
-/// The object, made sure of. A namespace may be left out where the name is in one namespace only.
-async fn object(
-    cx: &ToolContext,
-    kind: &Kind,
-    namespace: Option<String>,
-    name: String,
-) -> Result<ObjectRef, ToolError> {
-    let reference = |namespace: Option<String>, name: String| ObjectRef {
-        api_version: kind.api_version(),
-        kind: kind.kind.clone(),
-        namespace,
-        name,
-    };
-    if let Some(namespace) = namespace.filter(|_| kind.namespaced) {
-        get(cx, kind, Some(&namespace), &name).await?;
-        return Ok(reference(Some(namespace), name));
-    }
-    let found = find(cx, kind, &name).await?;
-    match found.as_slice() {
-        [one] => Ok(reference(Some(namespace_of(one).to_owned()).filter(|_| kind.namespaced), name)),
-        several => {
-            let namespaces: Vec<&str> = several.iter().map(namespace_of).collect();
-            Err(ToolError::InvalidInput(format!(
-                "there are several {} {name:?}: say namespace, one of {}",
-                kind.plural,
-                namespaces.join(", ")
-            )))
-        }
-    }
 }
 
 fn outcome(report: Report, max_bytes: usize) -> Result<ToolOutcome, ToolError> {

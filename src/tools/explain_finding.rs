@@ -46,13 +46,7 @@ fn unknown(id: &str) -> ToolError {
 fn explained(rule: &RuleInfo) -> ToolOutcome {
     let articles: Vec<&Article> = Guide::of_rule(rule.id).collect();
     let parts: Vec<String> = articles.iter().map(|article| article.markdown()).collect();
-    let parts = match parts.as_slice() {
-        [] => "The guide has no article about this rule: the finding's own remediation says what to do, and \
-               search_eks_troubleshoot_guide finds what is near.\n"
-            .to_owned(),
-        parts => parts.join("\n"),
-    };
-    let text = format!("{}: {}\n\n{parts}", rule.id, rule.finds);
+    let text = format!("{}: {}\n\n{}", rule.id, rule.finds, parts.join("\n"));
     let articles: Vec<Value> = articles
         .iter()
         .map(

@@ -54,6 +54,16 @@ fn answer(of: ResourceType) -> ToolOutcome {
     ToolOutcome::new(json!({ "resourceType": of, "metrics": metrics }), text)
 }
 
+/// The unit of a metric, where it is known.
+pub(super) fn unit_of(namespace: &str, name: &str) -> Option<&'static str> {
+    use ResourceType::{Cluster, Namespace, Node, Pod, Service};
+    let known = [Cluster, Node, Pod, Namespace, Service].into_iter().flat_map(metrics);
+    known
+        .filter(|metric| metric.namespace == namespace)
+        .find(|metric| metric.name == name)
+        .map(|metric| metric.unit)
+}
+
 fn row(metric: &Metric) -> Vec<String> {
     let dimensions = metric.dimensions.join(" | ");
     let cells = [metric.namespace, metric.name, metric.source, metric.unit, &dimensions, metric.description];

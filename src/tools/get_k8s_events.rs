@@ -1,6 +1,7 @@
 //! `get_k8s_events`: what happened, newest first, to an object and to what it owns.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -54,6 +55,9 @@ pub(super) struct Input {
     #[serde(default = "default_limit")]
     #[schemars(range(min = 1, max = 500))]
     limit: usize,
+    /// `continue` of the outcome before, to read on with older events; all other arguments as before
+    #[serde(rename = "continue")]
+    continue_token: Option<String>,
 }
 
 fn default_limit() -> usize {
@@ -72,6 +76,7 @@ impl Tool for GetK8sEvents {
     type Context = ToolContext;
 
     async fn run(&self, input: Input, cx: &ToolContext) -> Result<ToolOutcome, ToolError> {
+        let after = input.continue_token.as_deref().map(Place::read).transpose()?;
         let mut subject = Subject::of(&input, cx).await?;
         let (events, more) = read_events(cx, &subject).await?;
         if events.is_empty() {
@@ -83,7 +88,7 @@ impl Tool for GetK8sEvents {
                 .push(format!("Only {MAX_EVENTS} events were read: say namespace or type to see others"));
         }
         subject.notes.push(EXPIRY.to_owned());
-        let answer = Answer { events: merged(events), limit: input.limit, notes: subject.notes };
+        let answer = Answer { events: merged(events), after, limit: input.limit, notes: subject.notes };
         Ok(answer.outcome(subject.namespace.is_none(), cx.now()))
     }
 }
@@ -230,8 +235,49 @@ fn merged(events: Vec<KubeEvent>) -> Vec<KubeEvent> {
     merged
 }
 
+/// Where a page ends: the time of its last event, and which of those of this time it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    seen: Option<Timestamp>,
+    event: String,
+}
+
+impl Place {
+    fn of(event: &KubeEvent) -> Self {
+        let mut digest = DefaultHasher::new();
+        (&event.object(), &event.namespace, &event.reason, &event.message).hash(&mut digest);
+        Self { seen: event.last_seen, event: format!("{:016x}", digest.finish()) }
+    }
+
+    fn token(&self) -> String {
+        format!("{}~{}", self.seen.map(|seen| seen.to_string()).unwrap_or_default(), self.event)
+    }
+
+    fn read(token: &str) -> Result<Self, ToolError> {
+        let wrong = || {
+            let token = shorten(token, 60);
+            ToolError::InvalidInput(format!("continue must be that of the outcome before, not {token:?}"))
+        };
+        let (seen, event) = token.split_once('~').ok_or_else(wrong)?;
+        let seen = match seen {
+            "" => None,
+            time => Some(time.parse().map_err(|_| wrong())?),
+        };
+        Ok(Self { seen, event: event.to_owned() })
+    }
+
+    /// How many of the events, newest first, come before what follows this place. What has happened again since is newer
+    /// now, and comes no second time.
+    fn passed(&self, events: &[KubeEvent]) -> usize {
+        let here = events.iter().position(|event| Self::of(event) == *self);
+        here.map_or_else(|| events.partition_point(|event| event.last_seen > self.seen), |place| place + 1)
+    }
+}
+
 struct Answer {
     events: Vec<KubeEvent>,
+    /// Where the page before ended.
+    after: Option<Place>,
     limit: usize,
     notes: Vec<String>,
 }
@@ -239,21 +285,28 @@ struct Answer {
 impl Answer {
     fn outcome(mut self, with_namespace: bool, now: Timestamp) -> ToolOutcome {
         let total = self.events.len();
-        let truncated = total > self.limit;
+        let passed = self.after.as_ref().map_or(0, |after| after.passed(&self.events));
+        self.events.drain(..passed);
+        let left = self.events.len().saturating_sub(self.limit);
         self.events.truncate(self.limit);
-        if truncated {
-            let left = counted(total - self.limit, "older event is", "older events are");
-            self.notes
-                .insert(0, format!("{left} left out: raise limit, or say kind and name, namespace or type"));
+        let truncated = left > 0;
+        let token = self.events.last().filter(|_| truncated).map(|last| Place::of(last).token());
+        if let Some(token) = &token {
+            let left = counted(left, "older event is", "older events are");
+            let note = format!(
+                "{left} left out: raise limit, read on with continue={token}, or say kind and name, namespace or type"
+            );
+            self.notes.insert(0, note);
         }
         let mut text = match self.events.is_empty() {
+            true if passed > 0 => "No older events.\n".to_owned(),
             true => "No events.\n".to_owned(),
             false => self.table(with_namespace, now),
         };
         text.push_str(&format!("\n{}\n", self.notes.join("\n")));
         let structured = json!({
             "count": self.events.len(), "total": total, "events": self.events.iter().map(entry).collect::<Vec<_>>(),
-            "notes": self.notes,
+            "continue": token, "notes": self.notes,
         });
         ToolOutcome { truncated, ..ToolOutcome::new(structured, text) }
     }

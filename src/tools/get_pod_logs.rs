@@ -41,6 +41,9 @@ pub(super) struct Input {
     /// The log of the instance before the last restart
     #[serde(default)]
     previous: bool,
+    /// Each line begins with its time, as the node wrote it
+    #[serde(default)]
+    timestamps: bool,
     /// Only lines that match this regular expression, among the newest 5000; `(?i)` before it ignores case
     grep: Option<String>,
 }
@@ -82,6 +85,7 @@ impl Tool for GetPodLogs {
             previous: input.previous,
             tail_lines: Some(if grep.is_some() { SEARCHED } else { input.tail_lines }),
             since_seconds: input.since_seconds,
+            timestamps: input.timestamps,
         };
         let (log, refusal) = match cx.cluster.logs(&query).await {
             Ok(log) => (log, None),

@@ -10,12 +10,15 @@ use crate::cluster::{Kind, ListQuery, Page, age};
 use super::bounds::size;
 use super::columns::{self, Column};
 use super::objects::{Presence, name_of, namespace_of, presence};
+use super::projection::Field;
 use super::table::{cell, row_bytes, table};
-use super::text::{counted, shorten};
+use super::text::{counted, plain, shorten};
 use super::{Tool, ToolContext, ToolError, ToolOutcome};
 
 /// Longest cell of a table, in characters; names are never shortened.
 const CELL: usize = 80;
+/// Longest value of an annotation, in characters.
+const ANNOTATION: usize = 200;
 
 pub(super) struct ListK8sResources;
 
@@ -31,6 +34,10 @@ pub(super) struct Input {
     label_selector: Option<String>,
     /// Field selector as kubectl takes it, such as `status.phase=Pending` or `metadata.name=web`
     field_selector: Option<String>,
+    /// Fields to return instead of the status, such as `spec.replicas`, `spec.containers[*].image` or
+    /// `metadata.annotations['a.b/c']`; secrets are redacted
+    #[serde(default)]
+    fields: Vec<String>,
     /// Most objects to return
     #[serde(default = "default_limit")]
     #[schemars(range(min = 1, max = 500))]
@@ -48,23 +55,26 @@ impl Tool for ListK8sResources {
     const NAME: &'static str = "list_k8s_resources";
     const TITLE: &'static str = "List Kubernetes objects";
     const DESCRIPTION: &'static str = "Lists Kubernetes objects of one kind with their status, such as ready, restarts and node of pods, replicas \
-         of workloads, conditions and capacity of nodes, ports and selectors of services, and their labels and age. \
-         Use it to see what there is and what is not well; read one object in full with manage_k8s_resource.";
+         of workloads, conditions and capacity of nodes, ports and selectors of services, and their labels, annotations, \
+         owner and age, or with the fields that are asked for. Use it to see what there is and what is not well; read one object in full with manage_k8s_resource.";
     type Input = Input;
     type Output = Value;
     type Context = ToolContext;
 
     async fn run(&self, input: Input, cx: &ToolContext) -> Result<ToolOutcome, ToolError> {
         let kind = cx.cluster.resolve(&input.kind, input.api_version.as_deref()).await?;
+        let fields = input.fields.iter().map(|field| Field::parse(field)).collect::<Result<Vec<_>, _>>()?;
         let mut query = query(&kind, &input);
-        let listing = Listing::new(&kind, &query, cx.cluster.list(&kind, &query).await?, cx.now());
+        let page = cx.cluster.list(&kind, &query).await?;
+        let listing = Listing::new(&kind, &query, page, &fields, cx.now());
         let fitting = listing.fitting(cx.call.max_bytes);
         let listing = match fitting < listing.page.items.len() {
             false => listing,
             // The server's token leads to what follows the page: the page has to end where the outcome does.
             true => {
                 query.limit = u32::try_from(fitting).ok();
-                Listing::new(&kind, &query, cx.cluster.list(&kind, &query).await?, cx.now())
+                let page = cx.cluster.list(&kind, &query).await?;
+                Listing::new(&kind, &query, page, &fields, cx.now())
             }
         };
         let presence = match (&query.namespace, listing.page.items.is_empty()) {
@@ -93,23 +103,35 @@ struct Listing<'a> {
     query: ListQuery,
     page: Page,
     items: Vec<Value>,
-    titles: Vec<&'static str>,
+    titles: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
 impl<'a> Listing<'a> {
-    fn new(kind: &'a Kind, query: &ListQuery, page: Page, now: Timestamp) -> Self {
+    fn new(kind: &'a Kind, query: &ListQuery, page: Page, fields: &[Field], now: Timestamp) -> Self {
         let mut columns = columns::of(&kind.group, &kind.kind);
         // Of many kinds there is nothing to say.
-        if page.items.iter().all(|object| columns.iter().all(|column| (column.read)(object).is_null())) {
+        if !fields.is_empty()
+            || page.items.iter().all(|object| columns.iter().all(|column| (column.read)(object).is_null()))
+        {
             columns = &[];
         }
         let with_namespace = kind.namespaced && query.namespace.is_none();
         let namespace = with_namespace.then_some("NAMESPACE");
         let shown = columns.iter().map(|column| column.title).filter(|title| !title.is_empty());
-        let titles = namespace.into_iter().chain(["NAME"]).chain(shown).chain(["AGE"]).collect();
-        let items: Vec<Value> = page.items.iter().map(|object| item(kind, columns, object, now)).collect();
-        let rows = items.iter().map(|item| row(item, columns, with_namespace, now)).collect();
+        let titles = namespace.into_iter().chain(["NAME"]).chain(shown).map(str::to_owned);
+        let age = fields.is_empty().then(|| "AGE".to_owned());
+        let titles = titles.chain(fields.iter().map(|field| plain(&field.name))).chain(age).collect();
+        let item = |object: &Value| match fields {
+            [] => item(kind, columns, object, now),
+            fields => projected(kind, fields, object),
+        };
+        let items: Vec<Value> = page.items.iter().map(item).collect();
+        let row = |item: &Value| match fields {
+            [] => row(item, columns, with_namespace, now),
+            fields => projected_row(item, fields, with_namespace),
+        };
+        let rows = items.iter().map(row).collect();
         Self { kind, query: query.clone(), page, items, titles, rows }
     }
 
@@ -131,7 +153,7 @@ impl<'a> Listing<'a> {
     fn outcome(self, presence: &Presence, ignored_namespace: Option<&str>) -> ToolOutcome {
         let mut text = match self.items.is_empty() {
             true => self.nothing(presence),
-            false => table(&self.titles, &self.rows),
+            false => table(&self.titles.iter().map(String::as_str).collect::<Vec<_>>(), &self.rows),
         };
         if let Some(namespace) = ignored_namespace {
             text.push_str(&format!(
@@ -189,6 +211,39 @@ impl<'a> Listing<'a> {
     }
 }
 
+/// Name, namespace, and the fields that were asked for under their own names.
+fn projected(kind: &Kind, fields: &[Field], object: &Value) -> Value {
+    let read: Map<String, Value> =
+        fields.iter().map(|field| (field.name.clone(), field.read(object))).collect();
+    let mut item = json!({ "name": name_of(object), "fields": read });
+    if kind.namespaced {
+        item["namespace"] = namespace_of(object).into();
+    }
+    item
+}
+
+fn projected_row(item: &Value, fields: &[Field], with_namespace: bool) -> Vec<String> {
+    let names = [with_namespace.then(|| cell(&item["namespace"])), Some(cell(&item["name"]))];
+    let values = fields.iter().map(|field| shorten(&cell(&item["fields"][&field.name]), CELL));
+    names.into_iter().flatten().chain(values).collect()
+}
+
+/// The annotations, long values without their middle.
+fn annotations(metadata: &Value) -> Value {
+    let all = metadata["annotations"].as_object().filter(|all| !all.is_empty());
+    let short = |(name, value): (&String, &Value)| {
+        (name.clone(), shorten(value.as_str().unwrap_or_default(), ANNOTATION).into())
+    };
+    all.map_or(Value::Null, |all| Value::Object(all.iter().map(short).collect()))
+}
+
+/// What controls the object, or else owns it: `ReplicaSet/web-7d`.
+fn owner(metadata: &Value) -> Option<String> {
+    let owners = metadata["ownerReferences"].as_array()?;
+    let owner = owners.iter().find(|owner| owner["controller"] == true).or_else(|| owners.first())?;
+    Some(format!("{}/{}", owner["kind"].as_str()?, owner["name"].as_str()?))
+}
+
 fn item(kind: &Kind, columns: &[Column], object: &Value, now: Timestamp) -> Value {
     let metadata = &object["metadata"];
     let mut item = Map::new();
@@ -201,6 +256,8 @@ fn item(kind: &Kind, columns: &[Column], object: &Value, now: Timestamp) -> Valu
     item.insert("createdAt".to_owned(), metadata["creationTimestamp"].clone());
     item.insert("age".to_owned(), age_of(&metadata["creationTimestamp"], now).into());
     item.insert("labels".to_owned(), metadata["labels"].clone());
+    item.insert("annotations".to_owned(), annotations(metadata));
+    item.insert("owner".to_owned(), owner(metadata).into());
     for column in columns {
         item.insert(column.field.to_owned(), (column.read)(object));
     }

@@ -2,34 +2,47 @@
 //!
 //! One typed [`Tool`] per file; the [`Registry`] turns each into a [`ToolSpec`] with a JSON schema and a boxed call.
 
+mod add_inline_policy;
 mod apply_yaml;
 mod arguments;
 mod bounds;
+mod can_i;
 mod columns;
 mod context;
 mod current_time;
 mod diagnose_cluster;
+mod eks;
 mod explain_finding;
 mod gate;
 mod generate_app_manifest;
+mod get_cloudwatch_logs;
+mod get_cloudwatch_metrics;
+mod get_eks_insights;
 mod get_eks_metrics_guidance;
+mod get_eks_vpc_config;
 mod get_k8s_events;
+mod get_metrics;
 mod get_pod_logs;
+mod get_policies_for_role;
 mod kube_event;
 mod list_api_versions;
+mod list_eks_clusters;
 mod list_k8s_resources;
 mod manage_k8s_resource;
 mod objects;
 mod owned;
 mod pod_containers;
+mod projection;
 mod read_more;
 mod registry;
+mod rollout_history;
 mod schema;
 mod search_eks_troubleshoot_guide;
 mod set_aws_region;
 mod shown;
 mod table;
 mod text;
+mod trace_service;
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -46,6 +59,10 @@ pub use context::{
 };
 pub use gate::{Act, Approval, Approved, Decision, Denied, Gate, Policy};
 pub use registry::Registry;
+
+pub(crate) use bounds::bound;
+pub(crate) use schema::require_nothing;
+pub(crate) use text::{plain, shorten};
 
 /// One tool. `NAME` and the fields of `Input` are what agents and prompts rely on.
 pub trait Tool: Send + Sync + 'static {
@@ -150,12 +167,15 @@ pub struct ToolOutcome {
     /// Nothing was done yet: this act has to be approved first.
     #[serde(skip)]
     pub pending: Option<PendingAct>,
+    /// What should have done it could not be asked, or did not answer.
+    #[serde(skip)]
+    pub unreachable: bool,
 }
 
 impl ToolOutcome {
     /// A complete result.
     pub fn new(structured: Value, text: String) -> Self {
-        Self { is_error: false, structured, text, truncated: false, pending: None }
+        Self { is_error: false, structured, text, truncated: false, pending: None, unreachable: false }
     }
 
     /// A failure; the text says what to do next.
@@ -199,6 +219,9 @@ pub enum ToolError {
     /// The cluster could not answer.
     #[error(transparent)]
     Cluster(#[from] crate::cluster::ClusterError),
+    /// Another server could not do it.
+    #[error("{0}")]
+    Remote(String),
     /// The caller did not want to wait.
     #[error("canceled")]
     Canceled,

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::cluster::{ClusterError, Kind, ListQuery};
+use crate::diagnosis::report::ObjectRef;
 
 use super::text::{near_names, nearest};
 use super::{ToolContext, ToolError};
@@ -61,6 +62,37 @@ pub(super) async fn find(cx: &ToolContext, kind: &Kind, name: &str) -> Result<Ve
     match found.is_empty() {
         true => Err(ToolError::NotFound(not_found(cx, kind, None, name).await)),
         false => Ok(found),
+    }
+}
+
+/// The object, made sure of. A namespace may be left out where the name is in one namespace only.
+pub(super) async fn locate(
+    cx: &ToolContext,
+    kind: &Kind,
+    namespace: Option<String>,
+    name: String,
+) -> Result<ObjectRef, ToolError> {
+    let reference = |namespace: Option<String>, name: String| ObjectRef {
+        api_version: kind.api_version(),
+        kind: kind.kind.clone(),
+        namespace,
+        name,
+    };
+    if let Some(namespace) = namespace.filter(|_| kind.namespaced) {
+        get(cx, kind, Some(&namespace), &name).await?;
+        return Ok(reference(Some(namespace), name));
+    }
+    let found = find(cx, kind, &name).await?;
+    match found.as_slice() {
+        [one] => Ok(reference(Some(namespace_of(one).to_owned()).filter(|_| kind.namespaced), name)),
+        several => {
+            let namespaces: Vec<&str> = several.iter().map(namespace_of).collect();
+            Err(ToolError::InvalidInput(format!(
+                "there are several {} {name:?}: say namespace, one of {}",
+                kind.plural,
+                namespaces.join(", ")
+            )))
+        }
     }
 }
 

@@ -30,6 +30,13 @@ pub(super) async fn family(
     Ok(family.names)
 }
 
+/// True where this is an owner of the object.
+pub(super) fn is_owned_by(object: &Value, kind: &str, owner: &Value) -> bool {
+    let mut family = Family::default();
+    family.add(Member::of(kind, owner));
+    family.owns(object)
+}
+
 /// True for the kinds that own objects of other kinds.
 pub(super) fn may_own(kind: &Kind) -> bool {
     !below(kind).is_empty()

@@ -11,25 +11,36 @@ use tracing::Instrument;
 
 use crate::cluster::ClusterError;
 
+use super::add_inline_policy::AddInlinePolicy;
 use super::apply_yaml::ApplyYaml;
 use super::arguments;
 use super::bounds::bound;
+use super::can_i::CanI;
 use super::context::{CallContext, Context, Environment};
 use super::current_time::CurrentTime;
 use super::diagnose_cluster::DiagnoseCluster;
 use super::explain_finding::ExplainFinding;
 use super::generate_app_manifest::GenerateAppManifest;
+use super::get_cloudwatch_logs::GetCloudwatchLogs;
+use super::get_cloudwatch_metrics::GetCloudwatchMetrics;
+use super::get_eks_insights::GetEksInsights;
 use super::get_eks_metrics_guidance::GetEksMetricsGuidance;
+use super::get_eks_vpc_config::GetEksVpcConfig;
 use super::get_k8s_events::GetK8sEvents;
+use super::get_metrics::GetMetrics;
 use super::get_pod_logs::GetPodLogs;
+use super::get_policies_for_role::GetPoliciesForRole;
 use super::list_api_versions::ListApiVersions;
+use super::list_eks_clusters::ListEksClusters;
 use super::list_k8s_resources::ListK8sResources;
 use super::manage_k8s_resource::ManageK8sResource;
 use super::read_more::{Kept, ReadMore};
+use super::rollout_history::RolloutHistory;
 use super::schema::{input_schema, output_schema};
 use super::search_eks_troubleshoot_guide::SearchEksTroubleshootGuide;
 use super::set_aws_region::SetAwsRegion;
 use super::text::{nearest, plain, shorten};
+use super::trace_service::TraceService;
 use super::{Annotations, Tool, ToolError, ToolOutcome, ToolSpec, Toolbox};
 
 /// How long a call may take where nothing else is said.
@@ -122,14 +133,30 @@ impl Registry {
             .with(ApplyYaml)
             .with(GetPodLogs)
             .with(GetK8sEvents)
+            .with(GetMetrics)
             .with(ListApiVersions)
+            .with(TraceService)
+            .with(RolloutHistory)
+            .with(CanI)
             .with(SearchEksTroubleshootGuide::default())
             .with(ExplainFinding)
             .with(GetEksMetricsGuidance)
             .with(GenerateAppManifest)
             .with(CurrentTime { cluster })
             .keeping(KEPT_BYTES);
-        if aws { tools.with(SetAwsRegion) } else { tools }
+        if aws { tools.with_account() } else { tools }
+    }
+
+    /// These tools and those of an AWS account.
+    fn with_account(self) -> Self {
+        self.with(SetAwsRegion)
+            .with(ListEksClusters)
+            .with(GetEksInsights)
+            .with(GetEksVpcConfig)
+            .with(GetPoliciesForRole)
+            .with(AddInlinePolicy)
+            .with(GetCloudwatchLogs)
+            .with(GetCloudwatchMetrics)
     }
 
     /// These tools and one more.

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use schemars::transform::RestrictFormats;
 use serde_json::{Map, Value, json};
 
 use super::context::CommonArgument;
@@ -44,7 +45,10 @@ pub(super) fn output_schema<T: JsonSchema>() -> Value {
 }
 
 fn schema_of<T: JsonSchema>() -> Value {
-    let settings = SchemaSettings::draft2020_12().with(|settings| {
+    // Formats would be the names of Rust's numbers: clients warn of those.
+    let mut no_formats = RestrictFormats::default();
+    no_formats.infer_from_meta_schema = false;
+    let settings = SchemaSettings::draft2020_12().with_transform(no_formats).with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
     });
@@ -55,7 +59,7 @@ fn schema_of<T: JsonSchema>() -> Value {
     }
 }
 
-fn require_nothing(schema: &mut Value) {
+pub(crate) fn require_nothing(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
             members.retain(|name, value| name != "required" || !value.is_array());
@@ -68,7 +72,6 @@ fn require_nothing(schema: &mut Value) {
 
 fn tidy(property: &mut Value) {
     let Some(object) = property.as_object_mut() else { return };
-    object.remove("format");
     if object.get("default").is_some_and(Value::is_null) {
         object.remove("default");
     }

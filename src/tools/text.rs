@@ -4,7 +4,7 @@
 const LONGEST_NAME: usize = 253;
 
 /// In one line, without control characters. Colours are gone already: redaction takes them out.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let is_control = |c: char| c.is_control() && c != '\t';
     match text.contains(is_control) {
         true => text.trim_end().replace("\r\n", " ").replace(is_control, " "),
@@ -13,7 +13,7 @@ pub(super) fn plain(text: &str) -> String {
 }
 
 /// At most `max` characters: the beginning and the end stay.
-pub(super) fn shorten(text: &str, max: usize) -> String {
+pub(crate) fn shorten(text: &str, max: usize) -> String {
     let length = text.chars().count();
     if length <= max {
         return text.to_owned();

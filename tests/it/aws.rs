@@ -1,5 +1,11 @@
 //! AWS by region and role, over a network: what is signed, read page by page, and said when it fails.
 
+mod account;
+mod clusters;
+mod eks;
+mod network;
+mod roles;
+
 use std::sync::{Arc, Mutex};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};

@@ -16,7 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("model", &["tools", "diagnosis"]),
     ("tasks", &["a2a::types"]),
     ("agent", &["a2a::types", "tasks", "model", "tools", "cluster", "diagnosis"]),
-    ("mcp", &["tools", "auth", "guide", "diagnosis"]),
+    ("mcp", &["tools", "auth", "aws", "guide", "diagnosis"]),
     ("agent_card", &["a2a::types"]),
     ("a2a", &["a2a::types", "auth", "tasks", "agent_card"]),
     ("config", &["a2a", "agent", "auth", "aws", "cluster", "mcp", "tools"]),

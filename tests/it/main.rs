@@ -8,6 +8,7 @@ mod bundle;
 mod cli;
 mod diagnosis;
 mod directions;
+mod gateway;
 mod identity;
 mod mcp;
 mod push;

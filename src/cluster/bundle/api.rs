@@ -197,7 +197,11 @@ impl Bundle {
         let asked = |group, version| Asked { group, version, query, as_table: wants_table(accept) };
         match path {
             ["version"] => ok(self.version()),
-            ["api"] => ok(json!({ "kind": "APIVersions", "versions": ["v1"] })),
+            ["api"] => ok(json!({
+                "kind": "APIVersions", "versions": ["v1"],
+                // Clients that check what they read want it.
+                "serverAddressByClientCIDRs": [{ "clientCIDR": "0.0.0.0/0", "serverAddress": "" }],
+            })),
             ["apis"] => ok(self.groups()),
             ["api", version] => ok(self.group_version("", version)?),
             ["apis", group] => ok(self.group(group)?),

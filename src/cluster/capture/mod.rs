@@ -71,7 +71,8 @@ const fn also(group: &'static str, kind: &'static str, plural: &'static str, nam
 }
 
 /// Kinds that no rule reads yet and that people look for in a recording.
-const ALSO_RECORDED: [ReadKind; 5] = [
+const ALSO_RECORDED: [ReadKind; 6] = [
+    also("apps", "ControllerRevision", "controllerrevisions", true),
     also("apiextensions.k8s.io", "CustomResourceDefinition", "customresourcedefinitions", false),
     also("coordination.k8s.io", "Lease", "leases", true),
     also("storage.k8s.io", "CSINode", "csinodes", false),
@@ -92,7 +93,8 @@ pub async fn capture(
         return Err(CaptureError::Occupied { path: path.to_owned() });
     }
     let now = cluster.info.captured_at.unwrap_or_else(Timestamp::now);
-    let reading = Reading { cluster, namespaces: Vec::new(), limit: limits.objects_per_kind };
+    let reading =
+        Reading { cluster, namespaces: Vec::new(), limit: limits.objects_per_kind, confined: false };
     let wanted: Vec<ReadKind> = READ_KINDS.iter().chain(&ALSO_RECORDED).copied().collect();
     let reads = reading.kinds(&wanted, &progress).await?;
     let writer = Writer::create(path).map_err(write_error)?;

@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::diagnosis::report::{Missing, Report, ReportCluster, Scope};
-use crate::diagnosis::{self, READ_KINDS, Snapshot};
+use crate::diagnosis::{
+    self, ACCESS_KINDS, Access, AccessQuery, Hop, READ_KINDS, ReadKind, Snapshot, TRACED_KINDS, TraceQuery,
+};
 
 use super::{Cluster, ClusterError};
 pub(super) use logs::{gap, note};
@@ -76,7 +78,8 @@ pub async fn diagnose(
 ) -> Result<Report, ClusterError> {
     let _turn = cluster.snapshots.acquire().await;
     let (started_at, clock) = (Timestamp::now(), Instant::now());
-    let reading = Reading { cluster, namespaces: namespaces(scope), limit: limits.objects_per_kind };
+    let limit = limits.objects_per_kind;
+    let reading = Reading { cluster, namespaces: namespaces(scope), limit, confined: false };
     let reads = reading.kinds(READ_KINDS, &progress).await?;
     let snapshot = assemble(cluster, reads, started_at);
     let (snapshot, wanted) = apart(move || {
@@ -92,6 +95,40 @@ pub async fn diagnose(
     report.started_at = started_at.to_string();
     report.duration_ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(report)
+}
+
+/// Follows a request through these namespaces, and says what of them could not be read.
+pub async fn trace(
+    cluster: &Cluster,
+    query: TraceQuery,
+    namespaces: Vec<String>,
+) -> Result<(Vec<Hop>, Vec<Missing>), ClusterError> {
+    let _turn = cluster.snapshots.acquire().await;
+    let snapshot = gather(cluster, &TRACED_KINDS, namespaces, true).await?;
+    apart(move || (diagnosis::trace(&snapshot, &query), snapshot.coverage.missing)).await
+}
+
+/// Says who may do what, by the roles and bindings of the cluster, and what of these could not be read.
+pub async fn access(cluster: &Cluster, query: AccessQuery) -> Result<(Access, Vec<Missing>), ClusterError> {
+    let _turn = cluster.snapshots.acquire().await;
+    let namespaces = query.namespace.iter().cloned().collect();
+    let snapshot = gather(cluster, &ACCESS_KINDS, namespaces, false).await?;
+    apart(move || (diagnosis::access(&snapshot, &query), snapshot.coverage.missing)).await
+}
+
+/// A snapshot of some kinds only.
+async fn gather(
+    cluster: &Cluster,
+    kinds: &[&str],
+    namespaces: Vec<String>,
+    confined: bool,
+) -> Result<Snapshot, ClusterError> {
+    let limit = SnapshotLimits::default().objects_per_kind;
+    let reading = Reading { cluster, namespaces, limit, confined };
+    let wanted: Vec<ReadKind> =
+        READ_KINDS.iter().copied().filter(|kind| kinds.contains(&kind.kind)).collect();
+    let reads = reading.kinds(&wanted, &|_| {}).await?;
+    Ok(assemble(cluster, reads, Timestamp::now()))
 }
 
 /// The rules take a while on a large cluster.

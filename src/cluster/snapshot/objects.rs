@@ -55,6 +55,8 @@ pub(in crate::cluster) struct Reading<'a> {
     pub(in crate::cluster) namespaces: Vec<String>,
     /// At most so many objects of a kind.
     pub(in crate::cluster) limit: usize,
+    /// Objects of other namespaces are not asked for.
+    pub(in crate::cluster) confined: bool,
 }
 
 /// The objects of one kind, as far as they came.
@@ -97,6 +99,9 @@ impl Reading<'_> {
             Ok(kind) => kind,
             Err(why) => return KindRead::missing(plural, why.to_owned()),
         };
+        if self.confined && kind.namespaced {
+            return self.in_namespaces(plural, kind).await;
+        }
         match self.pages(kind, None).await {
             Ok(objects) => objects.into_read(plural),
             Err(ClusterError::Forbidden(_)) if kind.namespaced => self.in_namespaces(plural, kind).await,
@@ -141,8 +146,12 @@ impl Reading<'_> {
                 Err(error) => {
                     let what = format!("{plural} in the namespace {namespace}");
                     all.missing.push(Missing { what, why: why(&error) });
+                    all.error = Some(error);
                 }
             }
+        }
+        if self.confined {
+            return all;
         }
         if !all.read {
             return KindRead::missing(plural, FORBIDDEN.to_owned());

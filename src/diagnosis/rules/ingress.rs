@@ -18,7 +18,7 @@ const OLD_CLASS: &str = "kubernetes.io/ingress.class";
 
 /// The port of a Service that an Ingress names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum BackendPort<'a> {
+pub(in crate::diagnosis) enum BackendPort<'a> {
     Number(i64),
     Name(&'a str),
     Unknown,
@@ -26,7 +26,7 @@ pub(super) enum BackendPort<'a> {
 
 impl BackendPort<'_> {
     /// True for this entry of a Service's `spec.ports`.
-    pub(super) fn is(self, port: &Value) -> bool {
+    pub(in crate::diagnosis) fn is(self, port: &Value) -> bool {
         match self {
             Self::Number(number) => port.int("/port") == Some(number),
             Self::Name(name) => port["name"] == name,
@@ -34,7 +34,7 @@ impl BackendPort<'_> {
         }
     }
 
-    fn show(self) -> String {
+    pub(in crate::diagnosis) fn show(self) -> String {
         match self {
             Self::Number(number) => number.to_string(),
             Self::Name(name) => name.to_owned(),
@@ -45,15 +45,15 @@ impl BackendPort<'_> {
 
 /// Where an Ingress sends requests.
 #[derive(Debug, Clone)]
-pub(super) struct Backend<'a> {
-    pub(super) service: &'a str,
-    pub(super) port: BackendPort<'a>,
+pub(in crate::diagnosis) struct Backend<'a> {
+    pub(in crate::diagnosis) service: &'a str,
+    pub(in crate::diagnosis) port: BackendPort<'a>,
     /// JSON pointer of the backend.
-    pub(super) pointer: String,
+    pub(in crate::diagnosis) pointer: String,
 }
 
 /// Every Service that an Ingress names, in the shapes of both API versions.
-pub(super) fn backends(ingress: Object<'_>) -> Vec<Backend<'_>> {
+pub(in crate::diagnosis) fn backends(ingress: Object<'_>) -> Vec<Backend<'_>> {
     let value = ingress.value();
     let mut pointers = vec!["/spec/defaultBackend".to_owned(), "/spec/backend".to_owned()];
     for (rule, content) in value.list("/spec/rules").iter().enumerate() {
@@ -86,32 +86,40 @@ pub(super) fn check(facts: &Facts<'_>, drafts: &mut Vec<Draft>) {
 }
 
 /// A controller has given the Ingress (or Service) an address.
-pub(super) fn has_address(ingress: Object<'_>) -> bool {
+pub(in crate::diagnosis) fn has_address(ingress: Object<'_>) -> bool {
     !ingress.value().list("/status/loadBalancer/ingress").is_empty()
 }
 
-fn class_name(ingress: Object<'_>) -> Option<&str> {
+pub(in crate::diagnosis) fn class_name(ingress: Object<'_>) -> Option<&str> {
     ingress.value().maybe_text("/spec/ingressClassName").or_else(|| ingress.annotation(OLD_CLASS))
 }
 
-fn class(facts: &Facts<'_>, ingress: Object<'_>) -> Option<Draft> {
+/// Why no controller takes an Ingress that has no address, and how sure that is.
+pub(in crate::diagnosis) fn class_problem(
+    facts: &Facts<'_>,
+    ingress: Object<'_>,
+) -> Option<(String, Confidence)> {
     if !facts.was_read("IngressClass") || has_address(ingress) {
         return None;
     }
     let classes = facts.all("IngressClass");
-    let known: Vec<&str> = classes.iter().map(|class| class.name()).collect();
     let is_default = |class: &Object<'_>| class.annotation(DEFAULT_CLASS) == Some("true");
-    let (problem, confidence) = match class_name(ingress) {
-        Some(name) if known.contains(&name) => return None,
+    match class_name(ingress) {
+        Some(name) if classes.iter().any(|class| class.name() == name) => None,
         Some(name) => {
             // An annotation is free text that a controller may know without an object.
             let is_field = ingress.value().pointer("/spec/ingressClassName").is_some();
             let confidence = if is_field { Confidence::Certain } else { Confidence::Likely };
-            (format!("its class {name} does not exist"), confidence)
+            Some((format!("its class {name} does not exist"), confidence))
         }
-        None if classes.iter().any(is_default) => return None,
-        None => ("it names no class, and no class is the default".to_owned(), Confidence::Likely),
-    };
+        None if classes.iter().any(is_default) => None,
+        None => Some(("it names no class, and no class is the default".to_owned(), Confidence::Likely)),
+    }
+}
+
+fn class(facts: &Facts<'_>, ingress: Object<'_>) -> Option<Draft> {
+    let (problem, confidence) = class_problem(facts, ingress)?;
+    let known: Vec<&str> = facts.all("IngressClass").iter().map(|class| class.name()).collect();
     let meant = class_name(ingress).and_then(|name| nearest(name, known.iter().copied()));
     let meant = meant.or(if let [only] = known.as_slice() { Some(*only) } else { None });
     let existing = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
@@ -162,7 +170,11 @@ fn missing_backends(facts: &Facts<'_>, ingress: Object<'_>) -> Vec<Draft> {
     by_service.into_values().map(|backend| missing_backend(facts, ingress, backend, severity)).collect()
 }
 
-fn is_missing(facts: &Facts<'_>, ingress: Object<'_>, backend: &Backend<'_>) -> bool {
+pub(in crate::diagnosis) fn is_missing(
+    facts: &Facts<'_>,
+    ingress: Object<'_>,
+    backend: &Backend<'_>,
+) -> bool {
     // The AWS controller takes such names for actions of its own.
     let action = format!("alb.ingress.kubernetes.io/actions.{}", backend.service);
     if ingress.annotation(&action).is_some() || backend.port == BackendPort::Name("use-annotation") {
@@ -218,7 +230,7 @@ fn missing_backend(
 }
 
 /// `80 (http), 443`.
-fn offered(service: Object<'_>) -> String {
+pub(in crate::diagnosis) fn offered(service: Object<'_>) -> String {
     let ports = service.value().list("/spec/ports").iter().map(|port| {
         let number = port.int("/port").unwrap_or(0);
         port.maybe_text("/name").map_or_else(|| number.to_string(), |name| format!("{number} ({name})"))

@@ -1,7 +1,7 @@
 //! Load balancers that cannot be made (FAILURES G19 to G24).
 
 use crate::diagnosis::draft::{self, Draft, advice, shorten};
-use crate::diagnosis::facts::{Facts, Object, Read};
+use crate::diagnosis::facts::{Facts, KubeEvent, Object, Read};
 use crate::diagnosis::report::{Confidence, Severity};
 
 use super::ingress::has_address;
@@ -58,7 +58,11 @@ pub(super) fn check(facts: &Facts<'_>, drafts: &mut Vec<Draft>) {
     }
 }
 
-fn load_balancer(facts: &Facts<'_>, object: Object<'_>) -> Option<Draft> {
+/// What the controller says that it cannot do, unless it could since, and what that means, where it is known.
+pub(in crate::diagnosis) fn failure<'a>(
+    facts: &Facts<'a>,
+    object: Object<'a>,
+) -> Option<(KubeEvent<'a>, Option<&'static str>)> {
     let newest = facts
         .events(object)
         .find(|event| FAILURES.contains(&event.reason) || SUCCESSES.contains(&event.reason))?;
@@ -67,6 +71,11 @@ fn load_balancer(facts: &Facts<'_>, object: Object<'_>) -> Option<Draft> {
     }
     let message = newest.message.to_lowercase();
     let meaning = MEANINGS.iter().find(|(sign, _)| message.contains(sign)).map(|(_, meaning)| *meaning);
+    Some((newest, meaning))
+}
+
+fn load_balancer(facts: &Facts<'_>, object: Object<'_>) -> Option<Draft> {
+    let (newest, meaning) = failure(facts, object)?;
     let severity = if has_address(object) { Severity::Warning } else { Severity::Critical };
     let said = shorten(newest.message, 300);
     let show = kubectl::describe(&object.reference());

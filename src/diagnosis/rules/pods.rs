@@ -179,7 +179,7 @@ pub(super) fn is_node_silent(facts: &Facts<'_>, node: &str) -> bool {
 }
 
 /// True where the kubelet of this node has fallen silent or says that it cannot work.
-pub(super) fn is_node_down(facts: &Facts<'_>, node: &str) -> bool {
+pub(in crate::diagnosis) fn is_node_down(facts: &Facts<'_>, node: &str) -> bool {
     let node = facts.get("Node", "", node);
     node.and_then(|node| node.condition("Ready")).is_some_and(|ready| ready["status"] != "True")
 }
@@ -260,7 +260,7 @@ fn is_probed_in_vain<'a>(facts: &Facts<'a>, pod: &Pod<'a>, container: &Container
 }
 
 /// `Unhealthy` events of a container, of one probe (`Readiness`, `Liveness`, `Startup`) or of all where that is empty.
-pub(super) fn unhealthy<'f, 'a: 'f>(
+pub(in crate::diagnosis) fn unhealthy<'f, 'a: 'f>(
     facts: &'f Facts<'a>,
     pod: &Pod<'a>,
     container: &Container<'a>,

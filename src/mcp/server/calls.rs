@@ -132,6 +132,6 @@ fn result(outcome: ToolOutcome) -> CallToolResult {
     let content = vec![ContentBlock::text(outcome.text)];
     let mut result =
         if outcome.is_error { CallToolResult::error(content) } else { CallToolResult::success(content) };
-    result.structured_content = Some(outcome.structured);
+    result.structured_content = Some(outcome.structured).filter(|structured| !structured.is_null());
     result
 }

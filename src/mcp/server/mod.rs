@@ -12,6 +12,7 @@ mod resources;
 
 use std::sync::Arc;
 
+use http::header::AUTHORIZATION;
 use http::request::Parts;
 use rmcp::ErrorData as McpError;
 use rmcp::model::{
@@ -21,6 +22,7 @@ use rmcp::model::{
     ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::{RequestContext, RoleServer};
+use secrecy::SecretString;
 
 use crate::tools::{CallContext, Session, Sessions, Toolbox};
 use reports::Reports;
@@ -43,6 +45,8 @@ pub struct Offer {
     pub library: bool,
     /// Upper bound of a tool's text and of its JSON, in bytes each.
     pub max_bytes: usize,
+    /// The toolbox is told the callers' own tokens, to pass them on.
+    pub pass_tokens: bool,
 }
 
 impl Offer {
@@ -53,7 +57,7 @@ impl Offer {
              explain_finding. Never guess a cluster or a region: ask, or list them where a tool for that is offered. \
              A tool that changes something answers with a plan first; show it to the user before it is approved."
             .to_owned();
-        Self { toolbox, instructions, library: true, max_bytes: MAX_BYTES }
+        Self { toolbox, instructions, library: true, max_bytes: MAX_BYTES, pass_tokens: false }
     }
 
     /// The tools of others.
@@ -62,7 +66,7 @@ impl Offer {
             "The tools of several servers. Their names begin with the server's name and three \
              underscores; x_amz_bedrock_agentcore_search finds the right ones."
                 .to_owned();
-        Self { toolbox, instructions, library: false, max_bytes: MAX_BYTES }
+        Self { toolbox, instructions, library: false, max_bytes: MAX_BYTES, pass_tokens: false }
     }
 }
 
@@ -111,16 +115,25 @@ impl McpServer {
             return Err(McpError::internal_error("the caller is not known", None));
         };
         let named = parts.headers.get(SESSION_HEADER).and_then(|name| name.to_str().ok());
-        Ok(match (named, anonymous) {
+        let session = match (named, anonymous) {
             (None, true) => Session::stateless(id, *may_write),
             (named, _) => self.sessions.of(&format!("{id}\n{}", named.unwrap_or_default()), id, *may_write),
-        })
+        };
+        let token = if self.offer.pass_tokens { bearer(parts) } else { None };
+        Ok(session.with_bearer(token))
     }
 
     fn call_context(&self, cx: &RequestContext<RoleServer>) -> Result<CallContext, McpError> {
         let cancellation = cx.ct.child_token();
         Ok(CallContext { cancellation, ..CallContext::new(self.session(cx)?, self.offer.max_bytes) })
     }
+}
+
+/// The token that a caller showed, and that was found good.
+fn bearer(parts: &Parts) -> Option<SecretString> {
+    let shown = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = shown.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().into())
 }
 
 impl rmcp::ServerHandler for McpServer {

@@ -97,10 +97,10 @@ fn says_only_where(turn: Option<&Turn>) -> bool {
 /// Where to look, as far as it is known.
 pub(super) fn place(request: &ConverseRequest, known: &Known<'_>) -> Place {
     let tool = |name: &str| request.tools.iter().find(|tool| is_named(tool, name));
-    let must_name = tool("diagnose_cluster").is_some_and(|tool| {
-        tool.input_schema["required"].as_array().is_some_and(|all| all.contains(&json!("cluster_name")))
-    });
-    if !must_name || tool("list_eks_clusters").is_none() {
+    // A server of one cluster takes no region for it.
+    let any_region =
+        tool("diagnose_cluster").is_some_and(|tool| !tool.input_schema["properties"]["region"].is_null());
+    if !any_region || tool("list_eks_clusters").is_none() {
         return Place::Given;
     }
     let region = said(request).find_map(region_in);

@@ -235,7 +235,7 @@ fn play_turns(conversation: &[Turn], clusters: &[&str]) -> (Vec<ToolCall>, Strin
 }
 
 fn specs_of_an_account() -> Vec<ToolSpec> {
-    let schema = json!({ "properties": { "cluster_name": {}, "region": {} }, "required": ["cluster_name"] });
+    let schema = json!({ "properties": { "cluster_name": {}, "region": {} } });
     let of_cluster = TOOLS.iter().map(|name| ToolSpec::named(*name, schema.clone()));
     let of_account = ["set_aws_region", "list_eks_clusters"].map(|name| ToolSpec::named(name, json!({})));
     of_cluster.chain(of_account).collect()

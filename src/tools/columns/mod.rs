@@ -1,5 +1,6 @@
 //! What a list shows of an object besides its name: for each kind the columns that say how it is.
 
+mod access;
 mod cluster;
 mod network;
 mod workloads;
@@ -47,6 +48,20 @@ pub(super) fn of(group: &str, kind: &str) -> &'static [Column] {
         ("", "ResourceQuota") => cluster::QUOTA,
         ("" | "events.k8s.io", "Event") => cluster::EVENT,
         ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => cluster::ROLE_BINDING,
+        ("rbac.authorization.k8s.io", "Role" | "ClusterRole") => access::ROLE,
+        ("", "ServiceAccount") => access::SERVICE_ACCOUNT,
+        ("networking.k8s.io", "IngressClass") => access::INGRESS_CLASS,
+        ("coordination.k8s.io", "Lease") => access::LEASE,
+        ("apps", "ControllerRevision") => access::REVISION,
+        ("scheduling.k8s.io", "PriorityClass") => access::PRIORITY_CLASS,
+        (
+            "admissionregistration.k8s.io",
+            "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration",
+        ) => access::WEBHOOKS,
+        ("apiregistration.k8s.io", "APIService") => access::API_SERVICE,
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => access::DEFINITION,
+        ("", "LimitRange") => access::LIMIT_RANGE,
+        ("storage.k8s.io", "VolumeAttachment") => access::ATTACHMENT,
         ("", "Service") => network::SERVICE,
         ("", "Endpoints") => network::ENDPOINTS,
         ("discovery.k8s.io", "EndpointSlice") => network::ENDPOINT_SLICE,
@@ -207,6 +222,44 @@ mod tests {
     #[case::policy("networking.k8s.io", "NetworkPolicy", json!({
         "spec": { "podSelector": {}, "policyTypes": ["Ingress"] },
     }), "podSelector=<all pods> policyTypes=Ingress")]
+    #[case::account("", "ServiceAccount", json!({
+        "metadata": { "annotations": { "eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/web" } },
+        "imagePullSecrets": [{ "name": "registry" }],
+    }), "iamRole=arn:aws:iam::111122223333:role/web imagePullSecrets=registry")]
+    #[case::role("rbac.authorization.k8s.io", "ClusterRole", json!({ "rules": [
+        { "verbs": ["get", "list"], "resources": ["pods"] }, { "verbs": ["get"], "nonResourceURLs": ["/metrics"] },
+    ] }), "rules=get,list pods,get /metrics")]
+    #[case::ingress_class("networking.k8s.io", "IngressClass", json!({
+        "metadata": { "annotations": { "ingressclass.kubernetes.io/is-default-class": "true" } },
+        "spec": { "controller": "ingress.k8s.aws/alb" },
+    }), "controller=ingress.k8s.aws/alb default=true")]
+    #[case::lease("coordination.k8s.io", "Lease", json!({
+        "spec": { "holderIdentity": "a_1", "renewTime": "2026-01-01T10:00:00.000000Z" },
+    }), "holder=a_1 renewedAt=2026-01-01T10:00:00.000000Z")]
+    #[case::revision("apps", "ControllerRevision", json!({
+        "metadata": { "ownerReferences": [{ "kind": "DaemonSet", "name": "log" }] }, "revision": 4,
+    }), "revision=4 controller=DaemonSet/log")]
+    #[case::priority_class("scheduling.k8s.io", "PriorityClass", json!({ "value": 1000, "preemptionPolicy": "Never" }),
+        "value=1000 globalDefault=false preemption=Never")]
+    #[case::webhooks("admissionregistration.k8s.io", "MutatingWebhookConfiguration", json!({ "webhooks": [
+        { "failurePolicy": "Fail", "clientConfig": { "service": { "namespace": "kube-system", "name": "hook" } } },
+        { "failurePolicy": "Ignore", "clientConfig": { "url": "https://hook.example" } },
+    ] }), "webhooks=2 failurePolicy=Fail,Ignore services=kube-system/hook,https://hook.example")]
+    #[case::api_service("apiregistration.k8s.io", "APIService", json!({
+        "spec": { "service": { "namespace": "kube-system", "name": "metrics-server" } },
+        "status": { "conditions": [{ "type": "Available", "status": "False", "reason": "MissingEndpoints" }] },
+    }), "service=kube-system/metrics-server status=Available=False (MissingEndpoints)")]
+    #[case::definition("apiextensions.k8s.io", "CustomResourceDefinition", json!({
+        "spec": { "group": "shop.example", "scope": "Namespaced", "names": { "kind": "Coupon" }, "versions": [{ "name": "v1" }] },
+        "status": { "conditions": [{ "type": "Established", "status": "True" }] },
+    }), "group=shop.example kind=Coupon versions=v1 scope=Namespaced status=Established")]
+    #[case::limit_range("", "LimitRange", json!({ "spec": { "limits": [
+        { "type": "Container", "max": { "cpu": "1" }, "default": { "memory": "64Mi" } },
+    ] } }), "limits=Container: max cpu=1; default memory=64Mi")]
+    #[case::attachment("storage.k8s.io", "VolumeAttachment", json!({
+        "spec": { "source": { "persistentVolumeName": "pv-1" }, "nodeName": "n1", "attacher": "ebs.csi.aws.com" },
+        "status": { "attached": false, "attachError": { "message": "in use" } },
+    }), "volume=pv-1 node=n1 attacher=ebs.csi.aws.com attached=false error=in use")]
     #[case::custom_with_a_condition("example.com", "Widget", json!({
         "status": { "conditions": [{ "type": "Ready", "status": "False", "reason": "NoQuota" }] },
     }), "status=Ready=False (NoQuota)")]

@@ -129,6 +129,16 @@ async fn a_cancellation_in_a_session_ends_the_call() {
 }
 
 #[tokio::test]
+async fn a_session_that_was_ended_is_over() {
+    let mut server = Served::stub(&Arc::default()).await;
+    server.initialize("2025-11-25", json!({})).await;
+    let session = server.session.clone().unwrap();
+    let end = server.http.delete(format!("{}/mcp", server.url)).header("mcp-session-id", session);
+    assert_eq!(server.send(end).await.status, 204);
+    assert_eq!(server.legacy("tools/list", json!({})).await.status, 404);
+}
+
+#[tokio::test]
 async fn callers_without_a_session_are_not_mixed_up() {
     let server = Served::stub(&Arc::default()).await;
     let whoami = json!({ "name": "whoami", "arguments": {} });

@@ -1,11 +1,13 @@
 //! What the stories share: executors that a test holds in its hands, a store behind a gate, and an agent on a real port.
 
 mod agent;
+pub mod aws;
 mod cluster;
 mod gate;
 pub mod identity;
 pub mod keys;
 pub mod kits;
+pub mod mcp_server;
 pub mod process;
 mod proxy;
 mod puppet;

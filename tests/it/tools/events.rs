@@ -97,6 +97,38 @@ async fn a_limit_keeps_the_newest_and_counts_the_rest() {
 }
 
 #[tokio::test]
+async fn older_events_are_read_on_without_a_gap() {
+    let mut seen = Vec::new();
+    let mut token = Value::Null;
+    loop {
+        let page = done(TOOL, json!({ "limit": 4, "continue": token })).await;
+        seen.extend(told(&page));
+        token = page.structured["continue"].clone();
+        assert_eq!(page.truncated, !token.is_null());
+        if token.is_null() {
+            break;
+        }
+    }
+    assert_eq!(seen, told(&done(TOOL, json!({})).await));
+    assert_eq!(seen.len(), 6);
+    let text = refused(TOOL, json!({ "continue": "nonsense" })).await;
+    assert_eq!(text, "continue must be that of the outcome before, not \"nonsense\"");
+}
+
+#[tokio::test]
+async fn an_event_that_happens_again_between_two_pages_is_no_gap() {
+    let at = |name: &str, minute: u32| {
+        let time = format!("2026-01-01T11:{minute:02}:00Z");
+        event(name, ("Pod", name), "BackOff", json!({ "lastTimestamp": time }))
+    };
+    let before = cluster_of(&[at("a", 50), at("b", 40), at("c", 30)], &[]);
+    let first = call_on(before, TOOL, json!({ "limit": 2 })).await;
+    let after = cluster_of(&[at("b", 55), at("a", 50), at("c", 30)], &[]);
+    let arguments = json!({ "limit": 2, "continue": first.structured["continue"] });
+    assert_eq!(told(&call_on(after, TOOL, arguments).await), ["BackOff Pod/c 1"]);
+}
+
+#[tokio::test]
 async fn long_messages_lose_their_middle() {
     let message = format!("begin {} end", "x".repeat(5000));
     let long = event("e", ("Pod", "web"), "Failed", json!({ "message": message }));

@@ -4,7 +4,7 @@ use drydock::tools::Toolbox;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::shop::{call_on, caller, cluster_of, done, object, tools};
+use super::shop::{PASSWORD, call_on, caller, cluster_of, done, object, refused, tools};
 
 const TOOL: &str = "list_k8s_resources";
 
@@ -32,18 +32,51 @@ async fn items_hold_what_programs_read() {
         "name": "catalog-85f4-x2", "namespace": "shop", "kind": "Pod", "apiVersion": "v1",
         "createdAt": "2026-01-01T10:00:00Z", "age": "120m", "phase": "Running", "status": "CrashLoopBackOff",
         "ready": "1/2", "restarts": 5, "lastRestart": "2026-01-01T11:55:00Z", "ip": "10.0.0.7", "node": "node-1",
+        "owner": "ReplicaSet/catalog-85f4",
     });
     assert_eq!(outcome.structured["items"], json!([expected]));
     assert!(!outcome.truncated);
 }
 
 #[tokio::test]
-async fn labels_come_along_and_annotations_never() {
+async fn labels_annotations_and_owners_come_along_and_applied_manifests_never() {
     let outcome = done(TOOL, json!({ "kind": "Deployment", "label_selector": "app=catalog" })).await;
     assert_eq!(outcome.structured["items"][0]["labels"], json!({ "app": "catalog" }));
     let secrets = done(TOOL, json!({ "kind": "secrets" })).await;
     assert_eq!(names(&secrets), ["database"]);
-    assert!(!secrets.structured.to_string().contains("annotations"));
+    let shown = secrets.structured.to_string();
+    assert!(!shown.contains("last-applied") && !shown.contains(PASSWORD), "{shown}");
+    let more = json!({ "metadata": { "annotations": { "team": "a".repeat(300) } } });
+    let cluster = cluster_of(&[object("v1", "ConfigMap", Some("shop"), "c", more)], &[]);
+    let config = call_on(cluster, TOOL, json!({ "kind": "cm" })).await;
+    let annotation = config.structured["items"][0]["annotations"]["team"].as_str().unwrap_or_default();
+    assert_eq!(annotation.chars().count(), 200);
+    let pod = done(TOOL, json!({ "kind": "po", "field_selector": "metadata.name=cart-7d-a1" })).await;
+    assert_eq!(pod.structured["items"][0]["owner"], "ReplicaSet/cart-7d");
+}
+
+#[tokio::test]
+async fn the_fields_that_are_asked_for_come_instead_of_the_status() {
+    let fields = json!(["spec.containers[*].name", "spec.containers[0].env[0].value", "metadata.uid"]);
+    let arguments = json!({ "kind": "pods", "namespace": "shop", "fields": fields, "limit": 2 });
+    let outcome = done(TOOL, arguments).await;
+    assert_eq!(
+        outcome.text.lines().take(3).collect::<Vec<_>>(),
+        [
+            "NAME         spec.containers[*].name   spec.containers[0].env[0].value   metadata.uid",
+            "audit        app                       <none>                            uid-Pod-audit",
+            "cart-7d-a1   app                       ***                               uid-Pod-cart-7d-a1",
+        ]
+    );
+    let item = &outcome.structured["items"][1];
+    assert_eq!(item["fields"]["spec.containers[*].name"], json!(["app"]));
+    assert!(item["status"].is_null() && outcome.truncated, "{item}");
+}
+
+#[tokio::test]
+async fn a_field_that_is_no_path_is_refused() {
+    let text = refused(TOOL, json!({ "kind": "pods", "fields": "spec..x" })).await;
+    assert!(text.starts_with("fields must be paths such as spec.replicas"), "{text}");
 }
 
 #[tokio::test]

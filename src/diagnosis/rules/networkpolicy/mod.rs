@@ -3,7 +3,7 @@
 //! A policy that denies is no fault, and many clusters do not enforce policies at all. So there has to be harm: a log that
 //! complains of a time-out, or a pod that is not well and depends on what is cut off.
 
-mod policy;
+pub(in crate::diagnosis) mod policy;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddrV4;
@@ -139,7 +139,11 @@ fn cut_from_service<'f, 'a>(
 }
 
 /// The ports of a pod to which a Service forwards; of those the one that is asked for, where it is known.
-fn targets<'a>(service: Object<'a>, server: &Pod<'_>, asked: Option<i64>) -> Vec<(i64, &'a str)> {
+pub(in crate::diagnosis) fn targets<'a>(
+    service: Object<'a>,
+    server: &Pod<'_>,
+    asked: Option<i64>,
+) -> Vec<(i64, &'a str)> {
     let ports = service.value().list("/spec/ports").iter();
     let meant = ports.filter(|port| asked.is_none_or(|asked| port.int("/port") == Some(asked)));
     let number = |port: &Value| match port.get("targetPort") {
@@ -154,10 +158,22 @@ fn targets<'a>(service: Object<'a>, server: &Pod<'_>, asked: Option<i64>) -> Vec
     meant.filter_map(|port| Some((number(port)?, port.maybe_text("/protocol").unwrap_or("TCP")))).collect()
 }
 
+/// The policies that keep a pod from the DNS of the cluster.
+pub(in crate::diagnosis) fn blocking_dns<'a>(
+    facts: &Facts<'a>,
+    client: &Pod<'_>,
+) -> Option<(Side, Vec<Object<'a>>)> {
+    let server = dns_server(facts)?;
+    policy::blocking(facts, &Flow { client, server, port: 53, protocol: "UDP" })
+}
+
+fn dns_server<'f, 'a>(facts: &'f Facts<'a>) -> Option<&'f Pod<'a>> {
+    facts.pods_in("kube-system").find(|pod| pod.object.label("k8s-app") == Some("kube-dns"))
+}
+
 /// Names cannot be resolved: no policy lets the pod ask the DNS of the cluster.
 fn cut_from_dns<'f, 'a>(facts: &'f Facts<'a>, client: &'f Pod<'a>) -> Option<Cut<'f, 'a>> {
-    let is_dns = |pod: &&Pod<'_>| pod.object.label("k8s-app") == Some("kube-dns");
-    let server = facts.pods_in("kube-system").find(is_dns)?;
+    let server = dns_server(facts)?;
     let flow = Flow { client, server, port: 53, protocol: "UDP" };
     let (side, policies) = policy::blocking(facts, &flow)?;
     let policy = policy::meant(&policies, side, &flow)?;
@@ -238,8 +254,12 @@ fn summary(cut: &Cut<'_, '_>) -> String {
     let what = match (cut.side, rules.is_empty()) {
         (Side::Ingress, true) => "and lets nobody in".to_owned(),
         (Side::Egress, true) => "and lets nothing out".to_owned(),
-        (Side::Ingress, false) => format!("and lets in {}, which {client} is not", let_through(cut)),
-        (Side::Egress, false) => format!("and lets out to {}, which this is not", let_through(cut)),
+        (Side::Ingress, false) => {
+            format!("and lets in {}, which {client} is not", let_through(policy, cut.side))
+        }
+        (Side::Egress, false) => {
+            format!("and lets out to {}, which this is not", let_through(policy, cut.side))
+        }
     };
     let selected = policy.value().pointer("/spec/podSelector").map(selector::show).unwrap_or_default();
     let selected = if selected.is_empty() {
@@ -263,9 +283,9 @@ fn summary(cut: &Cut<'_, '_>) -> String {
 }
 
 /// Whom the rules of the policy let through, in words.
-fn let_through(cut: &Cut<'_, '_>) -> String {
-    let rules = cut.policy.value().list(cut.side.rules()).iter().map(|rule| {
-        let peers: Vec<String> = rule.list(cut.side.peers()).iter().map(peer_text).collect();
+pub(in crate::diagnosis) fn let_through(policy: Object<'_>, side: Side) -> String {
+    let rules = policy.value().list(side.rules()).iter().map(|rule| {
+        let peers: Vec<String> = rule.list(side.peers()).iter().map(peer_text).collect();
         let ports: Vec<String> =
             rule.list("/ports").iter().filter_map(|port| Some(port.get("port")?.to_string())).collect();
         let peers = if peers.is_empty() { "everybody".to_owned() } else { peers.join(" or ") };
@@ -283,8 +303,10 @@ fn peer_text(peer: &Value) -> String {
         let text = selector::show(peer.get(member)?);
         Some(if text.is_empty() { format!("all {noun}") } else { format!("{noun} with {text}") })
     };
-    let parts = [shown("podSelector", "pods"), shown("namespaceSelector", "namespaces")];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(" in ")
+    match (shown("podSelector", "pods"), shown("namespaceSelector", "namespaces")) {
+        (Some(pods), None) => format!("{pods} of its namespace"),
+        (pods, namespaces) => pods.into_iter().chain(namespaces).collect::<Vec<_>>().join(" in "),
+    }
 }
 
 /// A rule for exactly this way, added to the policy.

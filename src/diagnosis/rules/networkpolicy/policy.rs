@@ -8,37 +8,37 @@ use crate::diagnosis::facts::{Facts, Object, Pod, Read, selector};
 
 /// One connection that somebody wants.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Flow<'f, 'a> {
-    pub(super) client: &'f Pod<'a>,
-    pub(super) server: &'f Pod<'a>,
-    pub(super) port: i64,
-    pub(super) protocol: &'a str,
+pub(in crate::diagnosis) struct Flow<'f, 'a> {
+    pub(in crate::diagnosis) client: &'f Pod<'a>,
+    pub(in crate::diagnosis) server: &'f Pod<'a>,
+    pub(in crate::diagnosis) port: i64,
+    pub(in crate::diagnosis) protocol: &'a str,
 }
 
 /// Which side of a connection a policy is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+pub(in crate::diagnosis) enum Side {
     Ingress,
     Egress,
 }
 
 impl Side {
     /// As in `policyTypes`.
-    pub(super) fn name(self) -> &'static str {
+    pub(in crate::diagnosis) fn name(self) -> &'static str {
         match self {
             Self::Ingress => "Ingress",
             Self::Egress => "Egress",
         }
     }
 
-    pub(super) fn rules(self) -> &'static str {
+    pub(in crate::diagnosis) fn rules(self) -> &'static str {
         match self {
             Self::Ingress => "/spec/ingress",
             Self::Egress => "/spec/egress",
         }
     }
 
-    pub(super) fn peers(self) -> &'static str {
+    pub(in crate::diagnosis) fn peers(self) -> &'static str {
         match self {
             Self::Ingress => "/from",
             Self::Egress => "/to",
@@ -47,7 +47,7 @@ impl Side {
 }
 
 /// The policies that isolate a pod on one side.
-pub(super) fn isolating<'a>(facts: &Facts<'a>, pod: &Pod<'_>, side: Side) -> Vec<Object<'a>> {
+pub(in crate::diagnosis) fn isolating<'a>(facts: &Facts<'a>, pod: &Pod<'_>, side: Side) -> Vec<Object<'a>> {
     let isolates = |policy: &Object<'_>| {
         let spec = policy.value();
         let types = spec.list("/spec/policyTypes");
@@ -64,7 +64,10 @@ pub(super) fn isolating<'a>(facts: &Facts<'a>, pod: &Pod<'_>, side: Side) -> Vec
 }
 
 /// The policies that keep a flow out: those that isolate a side on which none lets it through.
-pub(super) fn blocking<'a>(facts: &Facts<'a>, flow: &Flow<'_, '_>) -> Option<(Side, Vec<Object<'a>>)> {
+pub(in crate::diagnosis) fn blocking<'a>(
+    facts: &Facts<'a>,
+    flow: &Flow<'_, '_>,
+) -> Option<(Side, Vec<Object<'a>>)> {
     [(Side::Ingress, flow.server), (Side::Egress, flow.client)].into_iter().find_map(|(side, pod)| {
         let policies = isolating(facts, pod, side);
         let is_let_through = policies.iter().any(|policy| lets_through(facts, *policy, side, flow));
@@ -73,7 +76,7 @@ pub(super) fn blocking<'a>(facts: &Facts<'a>, flow: &Flow<'_, '_>) -> Option<(Si
 }
 
 /// The policies that keep a pod from an address outside of the cluster.
-pub(super) fn blocking_outside<'a>(
+pub(in crate::diagnosis) fn blocking_outside<'a>(
     facts: &Facts<'a>,
     client: &Pod<'_>,
     address: SocketAddrV4,
@@ -172,7 +175,11 @@ fn in_range(range: &str, address: Ipv4Addr) -> bool {
 
 /// Of several policies, the one that was most likely meant to let the flow through: one with rules, and of those one whose
 /// peers have the labels' keys; a policy without rules only denies.
-pub(super) fn meant<'a>(policies: &[Object<'a>], side: Side, flow: &Flow<'_, '_>) -> Option<Object<'a>> {
+pub(in crate::diagnosis) fn meant<'a>(
+    policies: &[Object<'a>],
+    side: Side,
+    flow: &Flow<'_, '_>,
+) -> Option<Object<'a>> {
     let other = match side {
         Side::Ingress => flow.client,
         Side::Egress => flow.server,

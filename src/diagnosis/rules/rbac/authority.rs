@@ -1,8 +1,10 @@
 //! Who may do what: the Roles and bindings of the snapshot, evaluated as the API server does.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
-use crate::diagnosis::facts::{Facts, Object, Read, nearest};
+use crate::diagnosis::facts::{Facts, Object, Read, nearest, selector};
 
 use super::denial::Denial;
 
@@ -78,7 +80,7 @@ fn reaching_bindings<'a>(facts: &Facts<'a>, denial: &Denial) -> impl Iterator<It
 }
 
 /// The role that a binding gives.
-pub(super) fn role<'a>(facts: &Facts<'a>, binding: Object<'a>) -> Option<Object<'a>> {
+pub(in crate::diagnosis) fn role<'a>(facts: &Facts<'a>, binding: Object<'a>) -> Option<Object<'a>> {
     let name = binding.value().text("/roleRef/name");
     match binding.value().text("/roleRef/kind") {
         "Role" => facts.get("Role", binding.namespace(), name),
@@ -132,15 +134,57 @@ fn has_resource(rule: &Value, wanted: &str) -> bool {
     listed(rule, "/resources", wanted) || sub.is_some_and(|any| listed(rule, "/resources", &any))
 }
 
+/// What is asked for: a verb on a resource, or on a path that is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::diagnosis) struct Attributes<'q> {
+    pub(in crate::diagnosis) verb: &'q str,
+    /// Empty for the core group.
+    pub(in crate::diagnosis) group: &'q str,
+    /// With its subresource, `pods/log`; or a path of the API server, `/metrics`.
+    pub(in crate::diagnosis) resource: &'q str,
+}
+
+/// True where a rule of a role allows it, for the objects in its `resourceNames` or for all.
+pub(in crate::diagnosis) fn rule_allows(rule: &Value, asked: Attributes<'_>) -> bool {
+    let is_path = asked.resource.starts_with('/');
+    listed(rule, "/verbs", asked.verb)
+        && if is_path {
+            rule.list("/nonResourceURLs")
+                .iter()
+                .filter_map(Value::as_str)
+                .any(|url| has_path(url, asked.resource))
+        } else {
+            listed(rule, "/apiGroups", asked.group) && has_resource(rule, asked.resource)
+        }
+}
+
+fn has_path(url: &str, path: &str) -> bool {
+    match url.strip_suffix('*') {
+        Some(beginning) => path.starts_with(beginning),
+        None => url == path,
+    }
+}
+
+/// The rules of a role. Those of an aggregated one are its parts' until the controller has put them together.
+pub(in crate::diagnosis) fn rules<'a>(facts: &Facts<'a>, role: Object<'a>) -> Cow<'a, [Value]> {
+    let own = role.value().list("/rules");
+    let selectors = role.value().list("/aggregationRule/clusterRoleSelectors");
+    if !own.is_empty() || selectors.is_empty() {
+        return Cow::Borrowed(own);
+    }
+    let is_part =
+        |part: &&Object<'a>| selectors.iter().any(|wanted| selector::matches(wanted, part.labels()));
+    let parts = facts.all("ClusterRole").iter().filter(is_part);
+    parts.flat_map(|part| part.value().list("/rules")).cloned().collect()
+}
+
 pub(super) fn allows(role: Object<'_>, denial: &Denial) -> bool {
+    let asked = Attributes { verb: &denial.verb, group: &denial.group, resource: &denial.resource };
     role.value().list("/rules").iter().any(|rule| {
         let names = rule.list("/resourceNames");
         let has_name = names.is_empty()
             || denial.name.as_ref().is_some_and(|name| names.iter().any(|known| known == name.as_str()));
-        listed(rule, "/verbs", &denial.verb)
-            && listed(rule, "/apiGroups", &denial.group)
-            && has_resource(rule, &denial.resource)
-            && has_name
+        rule_allows(rule, asked) && has_name
     })
 }
 

@@ -8,17 +8,17 @@ use crate::diagnosis::draft::sh;
 
 /// One request that RBAC did not allow.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Denial {
-    pub(super) user: String,
-    pub(super) verb: String,
+pub(in crate::diagnosis) struct Denial {
+    pub(in crate::diagnosis) user: String,
+    pub(in crate::diagnosis) verb: String,
     /// With its subresource: `pods/log`.
-    pub(super) resource: String,
+    pub(in crate::diagnosis) resource: String,
     /// Empty for the core group.
-    pub(super) group: String,
+    pub(in crate::diagnosis) group: String,
     /// Absent where the request was about the whole cluster.
-    pub(super) namespace: Option<String>,
+    pub(in crate::diagnosis) namespace: Option<String>,
     /// The object, where the request was about one.
-    pub(super) name: Option<String>,
+    pub(in crate::diagnosis) name: Option<String>,
 }
 
 static FORBIDDEN: LazyLock<Option<Regex>> = LazyLock::new(|| {

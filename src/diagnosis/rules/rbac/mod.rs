@@ -15,7 +15,8 @@ use crate::diagnosis::report::{Confidence, Evidence, ObjectRef, Remediation, Sev
 use super::links;
 
 use authority::Cause;
-use denial::Denial;
+pub(in crate::diagnosis) use authority::{Attributes, role, rule_allows, rules};
+pub(in crate::diagnosis) use denial::Denial;
 
 /// A denial counts where it stands among the last lines of a log, or so often.
 const LAST_LINES: usize = 15;
@@ -46,6 +47,14 @@ impl Denied {
 /// Explains the first denial in a text that still holds. `None` where there is none.
 pub(super) fn denied(facts: &Facts<'_>, text: &str) -> Option<Denied> {
     Denial::all(text).iter().find_map(|denial| explain(facts, denial, None))
+}
+
+/// Why a ServiceAccount may not do this, and what would let it. `None` where it may, or is no ServiceAccount.
+pub(in crate::diagnosis) fn why_not(
+    facts: &Facts<'_>,
+    denial: &Denial,
+) -> Option<(String, Vec<Remediation>)> {
+    explain(facts, denial, None).map(|denied| (denied.summary, denied.remedies))
 }
 
 /// Looks through all logs and last words of containers.

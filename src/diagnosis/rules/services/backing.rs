@@ -8,18 +8,18 @@ const WORKLOADS: [&str; 6] = ["Deployment", "StatefulSet", "DaemonSet", "Replica
 
 /// A Service that selects pods, and what it selects.
 #[derive(Debug)]
-pub(in crate::diagnosis::rules) struct Backing<'f, 'a> {
-    pub(super) service: Object<'a>,
-    pub(super) selector: &'a Map<String, Value>,
+pub(in crate::diagnosis) struct Backing<'f, 'a> {
+    pub(in crate::diagnosis) service: Object<'a>,
+    pub(in crate::diagnosis) selector: &'a Map<String, Value>,
     /// Selected pods that live.
-    pub(in crate::diagnosis::rules) pods: Vec<&'f Pod<'a>>,
+    pub(in crate::diagnosis) pods: Vec<&'f Pod<'a>>,
     /// Workloads whose pods would be selected; only where there are no pods.
-    pub(super) workloads: Vec<Workload<'a>>,
+    pub(in crate::diagnosis) workloads: Vec<Workload<'a>>,
 }
 
 impl<'f, 'a> Backing<'f, 'a> {
     /// `None` for Services without selector, whose endpoints others make, and for names of other hosts.
-    pub(in crate::diagnosis::rules) fn of(facts: &'f Facts<'a>, service: Object<'a>) -> Option<Self> {
+    pub(in crate::diagnosis) fn of(facts: &'f Facts<'a>, service: Object<'a>) -> Option<Self> {
         let value = service.value();
         let selector = value.pointer("/spec/selector")?.as_object().filter(|map| !map.is_empty())?;
         if value.text("/spec/type") == "ExternalName" || service.is_terminating() {
@@ -54,13 +54,13 @@ impl<'f, 'a> Backing<'f, 'a> {
         keys
     }
 
-    pub(super) fn is_headless(&self) -> bool {
+    pub(in crate::diagnosis) fn is_headless(&self) -> bool {
         self.service.value().text("/spec/clusterIP") == "None"
     }
 }
 
 /// The pod template's labels of a workload.
-pub(super) fn template_labels<'a>(workload: Object<'a>) -> Option<&'a Map<String, Value>> {
+pub(in crate::diagnosis) fn template_labels<'a>(workload: Object<'a>) -> Option<&'a Map<String, Value>> {
     let pointer = match workload.kind() {
         "CronJob" => "/spec/jobTemplate/spec/template/metadata/labels",
         _ => "/spec/template/metadata/labels",
@@ -84,17 +84,38 @@ fn workloads<'a>(facts: &Facts<'a>, service: Object<'a>, selector: &Map<String, 
     selected.map(Workload::of).collect()
 }
 
-/// How many endpoints are ready, as EndpointSlices or else Endpoints tell.
+/// How many endpoints are ready.
 fn ready_endpoints(facts: &Facts<'_>, service: Object<'_>) -> usize {
+    endpoints(facts, service).iter().filter(|endpoint| endpoint.is_ready).count()
+}
+
+/// An address to which a Service forwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::diagnosis) struct Endpoint<'a> {
+    pub(in crate::diagnosis) address: &'a str,
+    pub(in crate::diagnosis) is_ready: bool,
+}
+
+/// The endpoints of a Service, as EndpointSlices or else Endpoints tell.
+pub(in crate::diagnosis) fn endpoints<'a>(facts: &Facts<'a>, service: Object<'_>) -> Vec<Endpoint<'a>> {
     let of_service = |slice: &Object<'_>| slice.label("kubernetes.io/service-name") == Some(service.name());
-    let slices: Vec<Object<'_>> =
+    let slices: Vec<Object<'a>> =
         facts.all_in("EndpointSlice", service.namespace()).filter(of_service).collect();
     if slices.is_empty() {
         let endpoints = facts.get("Endpoints", service.namespace(), service.name());
         let subsets = endpoints.map_or(&[][..], |endpoints| endpoints.value().list("/subsets"));
-        return subsets.iter().map(|subset| subset.list("/addresses").len()).sum();
+        let of_list = |subset: &'a Value, list: &str, is_ready: bool| {
+            let addresses = subset.list(list).iter();
+            addresses.map(move |address| Endpoint { address: address.text("/ip"), is_ready })
+        };
+        let both =
+            |subset| of_list(subset, "/addresses", true).chain(of_list(subset, "/notReadyAddresses", false));
+        return subsets.iter().flat_map(both).collect();
     }
-    let endpoints = slices.iter().flat_map(|slice| slice.value().list("/endpoints"));
-    // An unknown readiness counts as ready.
-    endpoints.filter(|endpoint| endpoint.pointer("/conditions/ready") != Some(&Value::Bool(false))).count()
+    let endpoint = |endpoint: &'a Value| Endpoint {
+        address: endpoint.text("/addresses/0"),
+        // An unknown readiness counts as ready.
+        is_ready: endpoint.pointer("/conditions/ready") != Some(&Value::Bool(false)),
+    };
+    slices.iter().flat_map(|slice| slice.value().list("/endpoints")).map(endpoint).collect()
 }

@@ -17,7 +17,9 @@ use crate::diagnosis::snapshot::LogRef;
 
 use super::links::Broken;
 
-pub(super) use backing::Backing;
+pub(in crate::diagnosis) use backing::{Backing, Endpoint, endpoints, template_labels};
+pub(in crate::diagnosis) use ports::{declared, has_name, shown};
+pub(in crate::diagnosis) use selectors::nearest_instead;
 pub(super) use usage::{Clients, running_logs};
 
 pub(super) fn check(facts: &Facts<'_>, drafts: &mut Vec<Draft>) {

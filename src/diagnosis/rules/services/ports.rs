@@ -12,9 +12,9 @@ use super::usage::Users;
 
 /// A port that a container declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Declared<'a> {
-    pub(super) name: &'a str,
-    pub(super) number: i64,
+pub(in crate::diagnosis) struct Declared<'a> {
+    pub(in crate::diagnosis) name: &'a str,
+    pub(in crate::diagnosis) number: i64,
     protocol: &'a str,
 }
 
@@ -28,7 +28,7 @@ impl Declared<'_> {
 }
 
 /// The ports of the containers that run beside each other.
-pub(super) fn declared<'a>(pod: &Pod<'a>) -> Vec<Declared<'a>> {
+pub(in crate::diagnosis) fn declared<'a>(pod: &Pod<'a>) -> Vec<Declared<'a>> {
     let running = pod.containers.iter().filter(|container| container.role != ContainerRole::Init);
     let ports = running.flat_map(|container| container.spec.list("/ports"));
     ports
@@ -99,7 +99,7 @@ pub(super) fn undefined(facts: &Facts<'_>, backing: &Backing<'_, '_>) -> Option<
     )
 }
 
-fn has_name(pod: &Pod<'_>, name: &str, protocol: &str) -> bool {
+pub(in crate::diagnosis) fn has_name(pod: &Pod<'_>, name: &str, protocol: &str) -> bool {
     declared(pod).iter().any(|port| port.name == name && port.protocol == protocol)
 }
 
@@ -111,7 +111,7 @@ fn is_routed(facts: &Facts<'_>, service: Object<'_>, port: &Value) -> bool {
 }
 
 /// `8080 (http), 9090`, or `no ports`.
-fn shown(ports: &[Declared<'_>]) -> String {
+pub(in crate::diagnosis) fn shown(ports: &[Declared<'_>]) -> String {
     let mut texts: Vec<String> = ports
         .iter()
         .map(|port| match port.name {

@@ -31,7 +31,7 @@ pub(super) fn matches_nothing(
     if backing.is_served(facts) {
         return None;
     }
-    let candidate = candidates(facts, backing).into_iter().max_by_key(|candidate| candidate.score);
+    let candidate = likeliest(facts, backing);
     let is_meant = candidate.as_ref().is_some_and(|candidate| is_meant(facts, backing, candidate));
     // What makes its pods may be of a kind that was not read.
     if !is_meant && MAKERS.iter().any(|kind| !facts.was_read(kind)) {
@@ -67,6 +67,19 @@ pub(super) fn matches_nothing(
         .breaks((severity != Severity::Info).then(|| backing.key()))
         .remedies(candidate.map(|candidate| correct(backing, &candidate))),
     )
+}
+
+/// The workload for whose pods the Service is most likely meant.
+fn likeliest<'a>(facts: &Facts<'a>, backing: &Backing<'_, 'a>) -> Option<Candidate<'a>> {
+    candidates(facts, backing).into_iter().max_by_key(|candidate| candidate.score)
+}
+
+/// Of a Service that selects nothing: what the nearest pods have instead, or where pods with its labels are.
+pub(in crate::diagnosis) fn nearest_instead<'a>(facts: &Facts<'a>, backing: &Backing<'_, 'a>) -> String {
+    match likeliest(facts, backing) {
+        Some(candidate) => format!("{} ({})", differences(backing, &candidate), name(&candidate.workload)),
+        None => elsewhere(facts, backing),
+    }
 }
 
 /// Pods that have the labels, in a namespace where the Service does not reach them.
