@@ -68,7 +68,7 @@ async fn what_goes_wrong_in_a_tool_is_in_its_result() {
     let server = Served::own().await;
     for (name, arguments, says) in [
         ("get_pods_logs", json!({}), "get_pod_logs"),
-        ("list_k8s_resources", json!({ "kind": 7 }), "kind must be a string"),
+        ("list_k8s_resources", json!({ "kind": [] }), "kind must be a string"),
     ] {
         let arguments = json!({ "name": name, "arguments": arguments });
         let answer = server.stateless("tools/call", arguments).await;

@@ -119,7 +119,8 @@ pub fn text<'a>(object: &'a Value, member: &str) -> &'a str {
 }
 
 pub fn plural(object: &Value) -> String {
-    format!("{}s", object["kind"].as_str().unwrap_or_default().to_lowercase())
+    let kind = object["kind"].as_str().unwrap_or_default();
+    format!("{}s", kind.trim_end_matches("Metrics").to_lowercase())
 }
 
 fn path_of(object: &Value, with_name: bool) -> String {

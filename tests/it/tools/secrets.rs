@@ -11,7 +11,7 @@ use super::raw::{Raw, plural, text};
 use super::shop::object;
 
 /// One for each place, so that a leak says where it is from.
-const SECRETS: [(&str, &str); 16] = [
+const SECRETS: [(&str, &str); 17] = [
     ("the data of a Secret", "dGlnZXItbGlseS0wMDAx"),
     ("a last-applied annotation", "tiger-lily-0002"),
     ("an environment variable", "tiger-lily-0003"),
@@ -28,6 +28,7 @@ const SECRETS: [(&str, &str); 16] = [
     ("properties in a ConfigMap", "tiger-lily-0014"),
     ("an error of the API server", "tiger-lily-0015"),
     ("the message of a container", "tiger-lily-0016"),
+    ("the cause of a change", "tiger-lily-0017"),
 ];
 
 fn secret(place: &str) -> &'static str {
@@ -61,6 +62,16 @@ fn objects() -> Vec<Value> {
         "replicas": 1, "selector": { "matchLabels": { "app": "web" } },
         "template": { "metadata": { "labels": { "app": "web" } }, "spec": { "containers": containers } },
     } });
+    let cause = format!("kubectl set env deploy/web --token={}", secret("the cause of a change"));
+    let revision = json!({
+        "metadata": {
+            "annotations": { "deployment.kubernetes.io/revision": "1", "kubernetes.io/change-cause": cause },
+            "labels": { "app": "web" },
+            "ownerReferences": [{ "kind": "Deployment", "name": "web", "uid": "uid-Deployment-web", "controller": true }],
+        },
+        "spec": deployment["spec"],
+    });
+    let usage = json!({ "containers": [{ "name": "app", "usage": { "cpu": "5m", "memory": "9Mi" } }] });
     let event = json!({
         "reason": "Unhealthy", "type": "Warning", "lastTimestamp": "2026-01-01T11:00:00Z", "count": 3,
         "message": format!("Readiness probe failed: Authorization: Bearer {}", secret("an event")),
@@ -77,6 +88,8 @@ fn objects() -> Vec<Value> {
         ),
         object("v1", "Pod", shop, "web-1", pod),
         object("apps/v1", "Deployment", shop, "web", deployment),
+        object("apps/v1", "ReplicaSet", shop, "web-85f4", revision),
+        object("metrics.k8s.io/v1beta1", "PodMetrics", shop, "web-1", usage),
         object("v1", "Event", shop, "web-1.17", event),
     ];
     all.extend(configuration());
