@@ -11,8 +11,8 @@ use tracing::Instrument;
 
 use crate::cluster::ClusterError;
 
-use super::apply_yaml::ApplyYaml;
 use super::add_inline_policy::AddInlinePolicy;
+use super::apply_yaml::ApplyYaml;
 use super::arguments;
 use super::bounds::bound;
 use super::can_i::CanI;
@@ -21,9 +21,9 @@ use super::current_time::CurrentTime;
 use super::diagnose_cluster::DiagnoseCluster;
 use super::explain_finding::ExplainFinding;
 use super::generate_app_manifest::GenerateAppManifest;
-use super::get_eks_insights::GetEksInsights;
 use super::get_cloudwatch_logs::GetCloudwatchLogs;
 use super::get_cloudwatch_metrics::GetCloudwatchMetrics;
+use super::get_eks_insights::GetEksInsights;
 use super::get_eks_metrics_guidance::GetEksMetricsGuidance;
 use super::get_eks_vpc_config::GetEksVpcConfig;
 use super::get_k8s_events::GetK8sEvents;
