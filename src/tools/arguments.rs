@@ -76,7 +76,7 @@ pub(super) fn unknown(schema: &Value, arguments: &Map<String, Value>) -> Vec<Str
         .collect()
 }
 
-/// Callers write numbers and booleans as strings, and names that are numbers (a port) as numbers; choices in other letters, and one name where a list is expected.
+/// Callers write numbers and booleans as strings, choices in other letters, and one name where a list is expected.
 fn repair(property: &Value, value: &mut Value) {
     let choices = property["enum"].as_array().into_iter().flatten();
     let mut choices = choices.filter(|choice| is_same_word(choice, value));
@@ -88,7 +88,6 @@ fn repair(property: &Value, value: &mut Value) {
         (Some("integer"), Value::String(text)) => text.trim().parse::<i64>().ok().map(Value::from),
         (Some("integer"), Value::Number(number)) => whole(number).map(Value::from),
         (Some("boolean"), Value::String(text)) => text.trim().parse::<bool>().ok().map(Value::from),
-        (Some("string"), Value::Number(number)) => Some(number.to_string().into()),
         (Some("array"), Value::String(text)) => Some(Value::from(vec![text.as_str()])),
         _ => None,
     };
@@ -201,11 +200,6 @@ mod tests {
     fn choices_are_understood_in_any_case(#[case] colour: &str) {
         let input = read(json!({ "name": "x", "colour": colour })).unwrap();
         assert_eq!(input.colour, Some(Colour::Red));
-    }
-
-    #[test]
-    fn a_number_is_a_name_where_a_name_is_expected() {
-        assert_eq!(read(json!({ "name": 8080, "limit": 1 })).unwrap().name, "8080");
     }
 
     #[test]

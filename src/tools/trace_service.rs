@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use crate::cluster::{ClusterError, ListQuery, trace};
 use crate::diagnosis::report::{Missing, ObjectRef};
@@ -39,11 +41,23 @@ pub(super) struct Input {
     /// Path of a request to an Ingress, such as `/cart`
     path: Option<String>,
     /// Number or name of the Service's port; all ports where left out
+    #[serde(default, deserialize_with = "number_or_name")]
+    #[schemars(with = "Option<String>")]
     port: Option<String>,
     /// Namespace of the client: its connections are held against NetworkPolicies
     from_namespace: Option<String>,
     /// Pod that is the client; one pod of each workload of from_namespace where left out
     from_pod: Option<String>,
+}
+
+/// Callers write the number of a port as a number.
+fn number_or_name<'de, D: Deserializer<'de>>(port: D) -> Result<Option<String>, D::Error> {
+    match Option::<Value>::deserialize(port)? {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(name)) => Ok(Some(name)),
+        Some(Value::Number(number)) => Ok(Some(number.to_string())),
+        Some(_) => Err(D::Error::custom("a port is a number or a name")),
+    }
 }
 
 fn default_kind() -> String {
@@ -155,7 +169,7 @@ impl Address {
 async fn ingress_of_host(host: &str, input: &Input, cx: &ToolContext) -> Result<ObjectRef, ToolError> {
     let kind = cx.cluster.resolve("Ingress", None).await?;
     let query = ListQuery { namespace: input.namespace.clone(), ..ListQuery::default() };
-    let rules = |ingress: &serde_json::Value| {
+    let rules = |ingress: &Value| {
         let rules = ingress["spec"]["rules"].as_array().into_iter().flatten();
         let hosts: Vec<String> =
             rules.filter_map(|rule| Some(rule["host"].as_str()?.to_lowercase())).collect();
