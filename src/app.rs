@@ -2,6 +2,7 @@
 
 mod browsers;
 mod connections;
+mod environment;
 mod mcp;
 mod security;
 
@@ -20,13 +21,14 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use connections::ConnectionLimits;
+pub use environment::environment;
 pub use mcp::{McpSettings, serve_mcp};
 
 use crate::a2a::{self, JwtSigner, Push, PushSettings, RequestLimits, Surface};
 use crate::agent::{Agent, Budget};
 use crate::agent_card::{self, Publication, PublishedCard};
 use crate::auth::Authenticator;
-use crate::cluster::{Cluster, ClusterInfo};
+use crate::cluster::{ClusterInfo, Clusters};
 use crate::model::Runbook;
 use crate::tasks::{AgentExecutor, Recovered, RunnerLimits, SqliteTaskStore, TaskRunner, TaskStore};
 use crate::tools::{Environment, Registry};
@@ -116,15 +118,15 @@ pub struct App {
 }
 
 impl App {
-    /// The agent of a cluster.
+    /// The agent that looks at the clusters of this environment.
     ///
     /// # Errors
     /// The storage is in use or cannot be opened; the card is wrong.
-    pub async fn build(settings: Settings, cluster: Cluster) -> anyhow::Result<Self> {
-        let card = build_card(&settings, &cluster.info)?;
+    pub async fn build(settings: Settings, environment: Environment) -> anyhow::Result<Self> {
+        let card = build_card(&settings, &environment.clusters)?;
         let push = build_push(&settings);
         let (store, scratch) = build_store(&settings.storage).await?;
-        let executor = build_agent(cluster, settings.budget);
+        let executor = build_agent(environment, settings.budget);
         let reception = Reception {
             card,
             authenticator: settings.authenticator,
@@ -190,13 +192,16 @@ impl App {
     }
 }
 
-fn build_card(settings: &Settings, cluster: &ClusterInfo) -> anyhow::Result<PublishedCard> {
+fn build_card(settings: &Settings, clusters: &Clusters) -> anyhow::Result<PublishedCard> {
     let security = security::security(&settings.authenticator);
     let publication = Publication {
         push: true,
         extended: security.is_some(),
         security,
-        details: Some(looks_at(cluster)),
+        details: Some(match clusters.only() {
+            Some(cluster) => looks_at(&cluster.info),
+            None => "It looks at the cluster that is named, and asks where that is not clear.".to_owned(),
+        }),
         ..settings.publication.clone()
     };
     Ok(PublishedCard::new(agent_card::load(settings.card.as_deref())?, &publication)?)
@@ -223,9 +228,9 @@ fn looks_at(cluster: &ClusterInfo) -> String {
     format!("It looks at the cluster \"{}\"{}{recorded}.", plain(&cluster.name), version.unwrap_or_default())
 }
 
-fn build_agent(cluster: Cluster, budget: Budget) -> Arc<dyn AgentExecutor> {
-    let name = Some(cluster.info.name.clone());
-    let tools = Registry::standard(Environment::of(cluster));
+fn build_agent(environment: Environment, budget: Budget) -> Arc<dyn AgentExecutor> {
+    let name = environment.clusters.only().map(|cluster| cluster.info.name.clone());
+    let tools = Registry::standard(environment);
     Arc::new(Agent::new(Arc::new(Runbook), Arc::new(tools), name, budget))
 }
 

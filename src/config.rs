@@ -32,15 +32,29 @@ pub struct ClusterArgs {
     /// Context of the kubeconfig [default: in-cluster service account, else the current context]
     #[arg(long, value_name = "NAME", env = "DRYDOCK_CONTEXT")]
     pub context: Option<String>,
+    /// EKS cluster by its name or ARN, with the credentials and the region that AWS tools use (AWS_PROFILE, AWS_REGION…)
+    /// [without NAME: any that these can see; one command on one cluster takes the only one of the region]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "DRYDOCK_EKS",
+        num_args = 0..=1,
+        default_missing_value = "",
+        conflicts_with_all = ["bundle", "context"]
+    )]
+    pub eks: Option<String>,
 }
 
 impl ClusterArgs {
     /// The cluster that these arguments mean.
     pub fn source(&self) -> ClusterSource {
-        match (&self.bundle, &self.context) {
-            (Some(path), _) => ClusterSource::Bundle(path.clone()),
-            (None, Some(context)) => ClusterSource::Context(context.clone()),
-            (None, None) => ClusterSource::Infer,
+        match (&self.bundle, &self.context, &self.eks) {
+            (Some(path), _, _) => ClusterSource::Bundle(path.clone()),
+            (None, Some(context), _) => ClusterSource::Context(context.clone()),
+            (None, None, Some(name)) => {
+                ClusterSource::Eks(Some(name.clone()).filter(|name| !name.is_empty()))
+            }
+            (None, None, None) => ClusterSource::Infer,
         }
     }
 }

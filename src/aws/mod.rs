@@ -134,8 +134,9 @@ async fn connect(base: &SdkConfig, region: String, role_arn: Option<&str>) -> Co
     Connection { region, role_arn: role_arn.map(str::to_owned), sdk, credentials: Mutex::default() }
 }
 
-/// A time as AWS gives it, as people and programs read it: `2026-07-01T12:00:00Z`.
+/// A time as AWS gives it, as people and programs read it, in whole seconds: `2026-07-01T12:00:00Z`.
 pub fn time(time: &aws_smithy_types::DateTime) -> String {
+    let time = aws_smithy_types::DateTime::from_secs(time.secs());
     time.fmt(aws_smithy_types::date_time::Format::DateTime).unwrap_or_default()
 }
 

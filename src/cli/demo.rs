@@ -21,6 +21,7 @@ use crate::auth::Authenticator;
 use crate::cluster::{Bundle, Cluster};
 use crate::diagnosis::report::{Report, Severity};
 use crate::tasks::RunnerLimits;
+use crate::tools::Environment;
 
 /// Shows the whole thing on a recorded, broken shop: no cluster, no cloud, no model needed
 ///
@@ -74,7 +75,7 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
         cluster.info.name,
         cluster.info.version.as_deref().unwrap_or("of some version"),
     ))?;
-    let app = App::build(settings, cluster).await?;
+    let app = App::build(settings, Environment::of(cluster)).await?;
     let ended = CancellationToken::new();
     let server = tokio::spawn(app.serve(listener, ended.clone().cancelled_owned()));
     tokio::pin!(stop);

@@ -10,11 +10,10 @@ use clap::Args;
 use super::Exit;
 use super::serve::{listen, stop_signal};
 use super::terminal::{BOLD, print, styled};
-use crate::app::{ConnectionLimits, McpSettings, serve_mcp};
-use crate::cluster::{Cluster, Clusters};
+use crate::app::{ConnectionLimits, McpSettings, environment, serve_mcp};
 use crate::config::{ApprovalMode, AuthArgs, AuthMode, ClusterArgs, ToolArgs, check_exposure, web_url};
 use crate::mcp::{MCP_PATH, McpServer, Offer, serve_stdio};
-use crate::tools::{Environment, Registry};
+use crate::tools::Registry;
 
 /// Serves the tools to MCP clients: editors, assistants, agents
 ///
@@ -115,14 +114,8 @@ async fn offer(args: &McpArgs) -> anyhow::Result<Offer> {
 
 /// drydock's own tools, on what these flags name.
 pub(super) async fn own_tools(cluster: &ClusterArgs, tools: &ToolArgs) -> anyhow::Result<Registry> {
-    let gate = Arc::new(tools.gate()?);
-    let cluster = Cluster::open(&cluster.source()).await?;
-    ensure!(
-        !cluster.info.recorded || !tools.allow_write,
-        "a recording cannot be changed: drop --allow-write, or name a cluster that runs"
-    );
-    let environment = Environment { clusters: Clusters::one(cluster), aws: None, gate };
-    Ok(Registry::standard(environment))
+    let environment = environment(&cluster.source(), tools.gate()?).await?;
+    Ok(Registry::standard(environment).keeping(tools.keep_cut.saturating_mul(1 << 20)))
 }
 
 fn announcement(args: &McpArgs, address: SocketAddr) -> String {

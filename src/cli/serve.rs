@@ -13,10 +13,11 @@ use super::Exit;
 use super::terminal::{BOLD, print, styled};
 use crate::a2a::{PushSettings, RequestLimits};
 use crate::agent_card::{CardSigner, KEYS_PATH, Publication};
-use crate::app::{App, Settings, Storage};
-use crate::cluster::Cluster;
+use crate::app::{App, Settings, Storage, environment};
+use crate::cluster::{Cluster, ClusterSource};
 use crate::config::{AuthArgs, AuthMode, ClusterArgs, ServerArgs, default_data_dir};
 use crate::tasks::RunnerLimits;
+use crate::tools::{Environment, Gate};
 
 /// Serves the agent, so that other agents can ask it over A2A
 ///
@@ -67,12 +68,13 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
     let folder = args.data.clone().or_else(default_data_dir);
     let folder = folder.context("where is the folder for tasks? There is no HOME: say --data DIR")?;
     let stop = stop_signal().context("signals cannot be received")?;
-    let cluster = Cluster::open(&args.cluster.source()).await?;
+    let environment = agents_environment(&args.cluster).await?;
     let listener = listen((args.server.host, args.server.port).into()).await?;
     let address = listener.local_addr()?;
     let publication = publication(&args.server, address)?;
     let callers = callers(&args.server.auth);
-    let announcement = announcement(&cluster.info.name, address, &publication, &callers, &folder);
+    let looks_at = looks_at(&environment);
+    let announcement = announcement(&looks_at, address, &publication, &callers, &folder);
     let settings = Settings {
         storage: Storage::Folder(folder.clone()),
         card: args.server.card.clone(),
@@ -83,10 +85,24 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
         push: PushSettings { allow: args.server.push_allow.clone(), ..PushSettings::default() },
         budget: args.server.budget(),
     };
-    let app = App::build(settings, cluster).await?;
+    let app = App::build(settings, environment).await?;
     print(&announcement)?;
     app.serve(listener, stop).await?;
     Ok(Exit::Fine)
+}
+
+/// What the agent may look at. It changes nothing: nobody can be asked for an approval yet. Which cluster is meant is said
+/// at the start, but for EKS, where it can be found out.
+async fn agents_environment(cluster: &ClusterArgs) -> anyhow::Result<Environment> {
+    match cluster.source() {
+        source @ ClusterSource::Eks(_) => environment(&source, Gate::read_only()).await,
+        source => Ok(Environment::of(Cluster::open(&source).await?)),
+    }
+}
+
+fn looks_at(environment: &Environment) -> String {
+    let all = || "the EKS clusters of this AWS account".to_owned();
+    environment.clusters.only().map_or_else(all, |cluster| cluster.info.name.clone())
 }
 
 fn limits(args: &ServerArgs) -> RunnerLimits {

@@ -65,6 +65,11 @@ impl Clusters {
         Self { source: Source::Kubeconfig(Arc::new(KubeconfigClusters::new(default))) }
     }
 
+    /// The contexts of the kubeconfig, of which the current one need not be named.
+    pub fn current_kubeconfig() -> Self {
+        Self { source: Source::Kubeconfig(Arc::new(KubeconfigClusters::current())) }
+    }
+
     /// The EKS clusters of the regions and roles that callers name, by name or ARN. The default, or the only one of the
     /// region, need not be named. Proxies are used as for [`Cluster::open`]; for AWS itself the same variables hold.
     pub fn eks(aws: Aws, default: Option<String>) -> Self {
@@ -83,7 +88,7 @@ impl Clusters {
     pub fn choice(&self) -> Choice {
         match &self.source {
             Source::One(_) => Choice::One,
-            Source::Kubeconfig(clusters) => Choice::Contexts { default: clusters.default.is_some() },
+            Source::Kubeconfig(clusters) => Choice::Contexts { default: clusters.has_default() },
             Source::Eks(clusters) => Choice::Eks { default: clusters.default.is_some() },
         }
     }

@@ -17,6 +17,9 @@ use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
+use crate::aws::Aws;
+
+use super::clusters::{ClusterRef, Clusters};
 use super::link::Link;
 use super::request::{Requests, not_kubernetes, unreachable};
 use super::{Bundle, Cluster, ClusterError, ClusterInfo, ClusterSource};
@@ -32,11 +35,20 @@ impl Cluster {
         match source {
             ClusterSource::Bundle(path) => open_bundle(path.clone()).await,
             ClusterSource::Context(name) => open_context(Some(name.clone())).await,
+            ClusterSource::Eks(name) => {
+                let clusters = Clusters::eks(Aws::from_environment(), name.clone());
+                clusters.find(&ClusterRef::default()).await
+            }
             ClusterSource::Infer => match Config::incluster() {
                 Ok(config) => connect("in-cluster".to_owned(), config, Link::default()).await,
                 Err(_) => open_context(None).await,
             },
         }
+    }
+
+    /// True in a pod of a cluster, whose service account can be used.
+    pub fn is_inside() -> bool {
+        Config::incluster().is_ok()
     }
 }
 

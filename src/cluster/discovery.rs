@@ -16,6 +16,8 @@ use crate::diagnosis::READ_KINDS;
 const LIFETIME: Duration = Duration::from_secs(300);
 /// How long it is taken for true that there is no kind of a name: a definition may just have been made.
 const RECHECKED_AFTER: Duration = Duration::from_secs(2);
+/// Longest name of a kind that is looked at, in characters.
+const LONGEST_NAME: usize = 100;
 /// Requests at the same time.
 const CONCURRENCY: usize = 8;
 
@@ -189,12 +191,13 @@ fn unknown(kinds: &[Kind], name: &str, api_version: Option<&str>) -> ClusterErro
         );
         return ClusterError::NotFound(message);
     }
-    let near = nearest(kinds, name);
+    let shown: String = name.chars().take(LONGEST_NAME).collect();
+    let near = nearest(kinds, &shown);
     let hint = match near.as_slice() {
         [] => "see the kinds that it offers with list_api_versions or `kubectl api-resources`".to_owned(),
         near => format!("did you mean {}?", near.join(", ")),
     };
-    ClusterError::NotFound(format!("this cluster has no kind {name:?}; {hint}"))
+    ClusterError::NotFound(format!("this cluster has no kind {shown:?}; {hint}"))
 }
 
 /// At most three names that look like this one, the most alike first.

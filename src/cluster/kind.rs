@@ -66,7 +66,10 @@ impl Kind {
 pub(super) fn segment(name: &str) -> Result<&str, ClusterError> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '@' | '~');
     match name.is_empty() || matches!(name, "." | "..") || !name.chars().all(legal) {
-        true => Err(ClusterError::Invalid(format!("{name:?} is not a name of a Kubernetes object"))),
+        true => {
+            let shown: String = name.chars().take(60).collect();
+            Err(ClusterError::Invalid(format!("{shown:?} is not a name of a Kubernetes object")))
+        }
         false => Ok(name),
     }
 }

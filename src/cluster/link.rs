@@ -157,3 +157,67 @@ impl EksToken {
 fn service(error: LinkError) -> kube::Error {
     kube::Error::Service(Box::new(error))
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_config::{BehaviorVersion, Region, SdkConfig};
+    use aws_credential_types::Credentials;
+    use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+
+    use super::*;
+    use crate::aws::Aws;
+
+    /// Counts how often it is asked, and lets others run meanwhile.
+    #[derive(Debug, Clone, Default)]
+    struct Source(Arc<std::sync::atomic::AtomicUsize>);
+
+    impl ProvideCredentials for Source {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            future::ProvideCredentials::new(async {
+                tokio::task::yield_now().await;
+                Ok(Credentials::new("AKID", "secret", None, None, "test"))
+            })
+        }
+    }
+
+    async fn token(source: &Source) -> EksToken {
+        let sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("eu-west-1"))
+            .credentials_provider(SharedCredentialsProvider::new(source.clone()))
+            .build();
+        EksToken::new(Aws::with_config(sdk).connection(None, None).await.unwrap(), "prod")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_is_made_once_and_anew_after_four_minutes() {
+        let source = Source::default();
+        let token = token(&source).await;
+        let (a, b) = tokio::join!(token.get(), token.get());
+        assert_eq!(a.unwrap(), b.unwrap());
+        tokio::time::advance(Duration::from_secs(239)).await;
+        token.get().await.unwrap();
+        assert_eq!(source.0.load(Ordering::SeqCst), 1);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let header = token.get().await.unwrap();
+        assert_eq!(source.0.load(Ordering::SeqCst), 2);
+        assert!(header.is_sensitive());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_token_is_made_anew_and_a_newer_one_stays() {
+        let source = Source::default();
+        let token = token(&source).await;
+        let refused = token.get().await.unwrap();
+        token.void(&refused);
+        token.get().await.unwrap();
+        assert_eq!(source.0.load(Ordering::SeqCst), 2);
+        token.void(&HeaderValue::from_static("Bearer another"));
+        token.get().await.unwrap();
+        assert_eq!(source.0.load(Ordering::SeqCst), 2);
+    }
+}

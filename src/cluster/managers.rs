@@ -47,3 +47,42 @@ fn manager(entry: &Value) -> FieldManager {
         time: entry["time"].as_str().and_then(|time| time.parse().ok()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use kube::client::Body;
+    use serde_json::json;
+
+    use super::*;
+    use crate::cluster::ClusterInfo;
+
+    #[tokio::test]
+    async fn who_wrote_a_path_is_told_the_latest_first() {
+        let entry = |manager: &str, time: &str, fields: Value| json!({ "manager": manager, "operation": "Update", "time": time, "fieldsV1": fields });
+        let template = json!({ "f:spec": { "f:template": { "f:spec": {} } } });
+        let object = json!({ "metadata": { "managedFields": [
+            entry("kubectl", "2026-01-01T10:00:00Z", template.clone()),
+            entry("autoscaler", "2026-01-01T12:00:00Z", json!({ "f:spec": { "f:replicas": {} } })),
+            entry("argocd", "2026-01-01T11:00:00Z", template),
+        ] } });
+        let service = tower::service_fn(move |_: http::Request<Body>| {
+            let answer = http::Response::new(Body::from(object.to_string().into_bytes()));
+            async move { Ok::<_, Infallible>(answer) }
+        });
+        let info = ClusterInfo { name: "x".to_owned(), version: None, recorded: false, captured_at: None };
+        let cluster = Cluster::new(kube::Client::new(service, "default"), info);
+        let kind = Kind {
+            group: "apps".to_owned(),
+            version: "v1".to_owned(),
+            kind: "Deployment".to_owned(),
+            plural: "deployments".to_owned(),
+            short_names: Vec::new(),
+            namespaced: true,
+        };
+        let managers = cluster.managers(&kind, Some("shop"), "web", &["spec", "template"]).await.unwrap();
+        let names: Vec<&str> = managers.iter().map(|manager| manager.name.as_str()).collect();
+        assert_eq!(names, ["argocd", "kubectl"]);
+    }
+}

@@ -10,8 +10,8 @@ mod clusters;
 mod connect;
 mod discovery;
 mod kind;
-mod managers;
 mod link;
+mod managers;
 mod pod_status;
 mod reader;
 pub mod redact;
@@ -47,6 +47,9 @@ pub enum ClusterSource {
     Context(String),
     /// A recorded cluster: a directory or a `.tar.gz`.
     Bundle(PathBuf),
+    /// An EKS cluster by its name or ARN, with the AWS credentials of the process; the only one of the region where none is
+    /// named.
+    Eks(Option<String>),
 }
 
 /// An open cluster. Cheap to clone.

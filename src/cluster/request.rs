@@ -290,24 +290,24 @@ fn why_unreachable(error: &kube::Error) -> String {
     if says(&["certificate", "UnknownIssuer"]) {
         let detail: String = texts.last().map(|text| text.chars().take(160).collect()).unwrap_or_default();
         return format!(
-            "its TLS certificate is not trusted ({detail}); check certificate-authority-data and the server's name in the \
-             kubeconfig"
+            "its TLS certificate is not trusted ({detail}); is a proxy in between, or is the certificate authority (in the \
+             kubeconfig: certificate-authority-data) that of another cluster?"
         );
     }
     if says(&["dns error", "failed to lookup address"]) {
-        return "the server's name cannot be resolved; check the address in the kubeconfig, and whether a VPN is needed"
+        return "the server's name cannot be resolved; check the address, and whether a VPN is needed"
             .to_owned();
     }
     match causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionRefused) => {
-            "connection refused; is it running, and is the server's address in the kubeconfig right?".to_owned()
+            "connection refused; is it running, and is the server's address right?".to_owned()
         }
         Some(io::ErrorKind::TimedOut) => {
             "no answer; is a VPN needed, or does the API server's list of allowed addresses leave this machine out?"
                 .to_owned()
         }
         _ => format!(
-            "{}; check the server's address in the kubeconfig, and the network",
+            "{}; check the server's address, and the network",
             texts.last().map(String::as_str).unwrap_or("no answer")
         ),
     }

@@ -191,6 +191,7 @@ fn of<'a>(all: &'a [Named], name: &'a str) -> impl Iterator<Item = &'a str> {
     all.iter().filter(move |said| said.name == name).map(|said| said.value.as_str())
 }
 
+#[expect(clippy::disallowed_methods, reason = "this module is part of the reader of the environment")]
 fn place(value: &str) -> anyhow::Result<Place> {
     if value == "drydock:" {
         return Ok(Place::Own);
@@ -204,6 +205,7 @@ fn place(value: &str) -> anyhow::Result<Place> {
 }
 
 /// A secret by where it is. What is neither a variable nor a file may be the secret itself, and is not repeated.
+#[expect(clippy::disallowed_methods, reason = "this module is part of the reader of the environment")]
 fn secret(from: &str) -> anyhow::Result<SecretString> {
     let secret = match from.split_once('=') {
         Some(("env", name)) => {

@@ -28,12 +28,15 @@ pub struct ToolArgs {
     /// Namespace in which nothing is ever changed, such as kube-system; repeatable
     #[arg(long = "deny-namespace", value_name = "NAME", env = "DRYDOCK_DENY_NAMESPACES", value_delimiter = ',', help_heading = HEADING)]
     pub denied_namespaces: Vec<String>,
-    /// Folder of this machine from which manifests may be applied by their path (apply_yaml); others come as text
-    #[arg(long, value_name = "DIR", env = "DRYDOCK_YAML_FOLDER", help_heading = HEADING)]
-    pub yaml_folder: Option<PathBuf>,
     /// File to which each change is appended, one JSON object per line [default: the log]
     #[arg(long, value_name = "FILE", env = "DRYDOCK_AUDIT", help_heading = HEADING)]
     pub audit: Option<PathBuf>,
+    /// Folder of this machine from which callers may have manifests applied by their path [default: no file is read]
+    #[arg(long, value_name = "DIR", env = "DRYDOCK_YAML_FOLDER", help_heading = HEADING)]
+    pub yaml_folder: Option<PathBuf>,
+    /// Room for what was cut of long answers, until it is read on, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 16, env = "DRYDOCK_KEEP_CUT", help_heading = HEADING)]
+    pub keep_cut: usize,
 }
 
 /// Who approves a change.
@@ -57,8 +60,8 @@ impl ToolArgs {
         let useless = [
             (self.approval.is_some(), "--approval"),
             (!denied.is_empty(), "--deny-kind and --deny-namespace"),
-            (self.yaml_folder.is_some(), "--yaml-folder"),
             (self.audit.is_some(), "--audit"),
+            (self.yaml_folder.is_some(), "--yaml-folder"),
         ];
         for (given, flag) in useless {
             ensure!(
@@ -117,6 +120,7 @@ mod tests {
     #[case(&["--approval", "none"])]
     #[case(&["--deny-kind", "Secret"])]
     #[case(&["--audit", "x"])]
+    #[case(&["--yaml-folder", "x"])]
     fn a_flag_about_changes_without_changes_is_refused(#[case] arguments: &[&str]) {
         let refused = gate(arguments).unwrap_err().to_string();
         assert!(refused.contains("--allow-write"), "{refused}");

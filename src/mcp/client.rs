@@ -169,11 +169,11 @@ impl RemoteToolbox {
         known.is_some_and(|tool| tool.annotations.read_only_hint)
     }
 
-    /// Logged once, here; the outcome says it to the caller. A list of before says nothing about a server that fails.
+    /// For the caller, who may log it. A list of before says nothing about a server that fails.
     fn told(&self, failure: &Failure) -> String {
         if failure.is_of_server() {
             self.listed.forget();
-            tracing::warn!(server = self.name, %failure, "a server was of no use");
+            tracing::debug!(server = self.name, %failure, "a server was of no use");
         }
         format!("{} {failure}", self.name)
     }

@@ -130,8 +130,7 @@ impl Guarded {
             Ok(tools) => tools,
             Err(ToolError::Canceled) => return Err(ToolError::Canceled),
             Err(error) => {
-                tracing::warn!(target.name = name, %error, "a target lists no tools");
-                admitted.failed(&error.to_string());
+                self.fails(admitted, &error.to_string());
                 return Err(error);
             }
         };
@@ -165,7 +164,7 @@ impl Guarded {
         let Target { toolbox, timeout, .. } = &self.target;
         match tokio::time::timeout(*timeout, toolbox.call(name, arguments, &cx)).await {
             Ok(outcome) if outcome.unreachable => {
-                admitted.failed(&outcome.text);
+                self.fails(admitted, &outcome.text);
                 Ok(outcome)
             }
             Ok(outcome) => {
@@ -177,10 +176,16 @@ impl Guarded {
             }
             Err(_) => {
                 let error = ToolError::TimedOut(*timeout);
-                admitted.failed(&error.to_string());
+                self.fails(admitted, &error.to_string());
                 Err(error)
             }
         }
+    }
+
+    /// Logged once, here, whether the target was to list its tools or to do something.
+    fn fails(&self, admitted: Admitted<'_>, failure: &str) {
+        tracing::warn!(target.name = self.target.name, failure, "a target fails");
+        admitted.failed(failure);
     }
 
     fn admit(&self) -> Result<Admitted<'_>, ToolError> {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::aws::{AwsError, Connection};
+use crate::cluster::redact;
 
 use super::get_policies_for_role::{document, statement_line};
 use super::{Act, Annotations, AwsContext, Decision, Tool, ToolError, ToolOutcome};
@@ -100,6 +101,7 @@ fn exists(role: &Role, name: &str) -> ToolError {
 /// The lines that come, then what is wide about them.
 fn preview(policy: &Value) -> Result<String, ToolError> {
     let lines = serde_json::to_string_pretty(policy).map_err(|_| ToolError::Bug)?;
+    let lines = redact::text(&lines);
     let mut text: String = lines.lines().map(|line| format!("+{line}\n")).collect();
     let wide = permissions::wide(policy);
     if !wide.is_empty() {

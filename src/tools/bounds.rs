@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::ToolOutcome;
+use super::table::row_bytes;
 use super::text::shorten;
 
 /// What a notice in the text may take.
@@ -65,6 +66,22 @@ impl io::Write for Count {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// How many items of a page fit in an outcome of so many bytes, as JSON and as rows of a table; at least one. A page that
+/// can be read on has to end where the outcome does.
+pub(super) fn fitting(items: &[Value], rows: &[Vec<String>], max_bytes: usize) -> usize {
+    let room = max_bytes - max_bytes.min(2048).min(max_bytes / 4);
+    let rows = room / row_bytes(rows).max(1);
+    let mut left = room;
+    let items = items.iter().take_while(|item| match left.checked_sub(size(item) + 1) {
+        Some(rest) => {
+            left = rest;
+            true
+        }
+        None => false,
+    });
+    items.count().min(rows).max(1)
 }
 
 /// The lines that fit, and how many bytes do not.

@@ -237,7 +237,7 @@ impl Asked {
     }
 
     /// Looks for the metrics without points under the dimensions that they do have.
-    async fn look_again(&self, series: &mut Vec<Series>, notes: &mut Vec<String>) -> Result<(), ToolError> {
+    async fn look_again(&self, series: &mut [Series], notes: &mut Vec<String>) -> Result<(), ToolError> {
         let mut empty: BTreeMap<String, Wanted> = BTreeMap::new();
         for one in series.iter().filter(|one| one.values.is_empty()) {
             empty.entry(one.metric_name.clone()).or_insert_with(|| one.wanted());

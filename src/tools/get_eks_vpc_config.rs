@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::aws::{AwsError, Connection};
+use crate::cluster::redact;
 
 use super::text::shorten;
 use super::{AwsContext, Tool, ToolError, ToolOutcome};
@@ -50,6 +51,7 @@ impl Tool for GetEksVpcConfig {
         let mut facts = facts::of(&of_cluster(&cluster), &read);
         facts["notes"] = notes::about(&facts).into();
         facts["missing"] = read.missing.clone().into();
+        redact::object(&mut facts);
         let text = render::text(&facts);
         Ok(ToolOutcome::new(facts, text))
     }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::{ClusterError, Kind, ListQuery, age};
 
+use super::bounds::fitting;
 use super::kube_event::KubeEvent;
 use super::objects::{Presence, find, get, list_all, namespace_of, presence};
 use super::owned::{family, may_own};
@@ -89,7 +90,7 @@ impl Tool for GetK8sEvents {
         }
         subject.notes.push(EXPIRY.to_owned());
         let answer = Answer { events: merged(events), after, limit: input.limit, notes: subject.notes };
-        Ok(answer.outcome(subject.namespace.is_none(), cx.now()))
+        Ok(answer.outcome(subject.namespace.is_none(), cx.now(), cx.call.max_bytes))
     }
 }
 
@@ -283,12 +284,18 @@ struct Answer {
 }
 
 impl Answer {
-    fn outcome(mut self, with_namespace: bool, now: Timestamp) -> ToolOutcome {
+    fn outcome(mut self, with_namespace: bool, now: Timestamp, max_bytes: usize) -> ToolOutcome {
         let total = self.events.len();
         let passed = self.after.as_ref().map_or(0, |after| after.passed(&self.events));
         self.events.drain(..passed);
-        let left = self.events.len().saturating_sub(self.limit);
+        let older = self.events.len();
         self.events.truncate(self.limit);
+        let mut rows = self.rows(with_namespace, now);
+        let entries: Vec<Value> = self.events.iter().map(entry).collect();
+        let shown = fitting(&entries, &rows, max_bytes).min(rows.len());
+        rows.truncate(shown);
+        self.events.truncate(shown);
+        let left = older - shown;
         let truncated = left > 0;
         let token = self.events.last().filter(|_| truncated).map(|last| Place::of(last).token());
         if let Some(token) = &token {
@@ -301,22 +308,19 @@ impl Answer {
         let mut text = match self.events.is_empty() {
             true if passed > 0 => "No older events.\n".to_owned(),
             true => "No events.\n".to_owned(),
-            false => self.table(with_namespace, now),
+            false => titled(with_namespace, &rows),
         };
         text.push_str(&format!("\n{}\n", self.notes.join("\n")));
         let structured = json!({
-            "count": self.events.len(), "total": total, "events": self.events.iter().map(entry).collect::<Vec<_>>(),
+            "count": self.events.len(), "total": total, "events": entries.get(..shown),
             "continue": token, "notes": self.notes,
         });
         ToolOutcome { truncated, ..ToolOutcome::new(structured, text) }
     }
 
-    fn table(&self, with_namespace: bool, now: Timestamp) -> String {
-        let namespace = with_namespace.then_some("NAMESPACE");
-        let titles = ["LAST SEEN", "COUNT", "TYPE", "REASON", "OBJECT", "MESSAGE"];
-        let titles: Vec<&str> = namespace.into_iter().chain(titles).collect();
+    fn rows(&self, with_namespace: bool, now: Timestamp) -> Vec<Vec<String>> {
         let shown = |text: &str| cell(&text.into());
-        let rows = self.events.iter().map(|event| {
+        let row = |event: &KubeEvent| {
             let seen = event.last_seen.map(|seen| age(seen, now) + " ago").unwrap_or_default();
             let cells = [
                 shown(&seen),
@@ -327,9 +331,16 @@ impl Answer {
                 shorten(&shown(&event.message), MESSAGE),
             ];
             with_namespace.then(|| shown(&event.namespace)).into_iter().chain(cells).collect()
-        });
-        table(&titles, &rows.collect::<Vec<Vec<String>>>())
+        };
+        self.events.iter().map(row).collect()
     }
+}
+
+fn titled(with_namespace: bool, rows: &[Vec<String>]) -> String {
+    let namespace = with_namespace.then_some("NAMESPACE");
+    let titles = ["LAST SEEN", "COUNT", "TYPE", "REASON", "OBJECT", "MESSAGE"];
+    let titles: Vec<&str> = namespace.into_iter().chain(titles).collect();
+    table(&titles, rows)
 }
 
 fn entry(event: &KubeEvent) -> Value {

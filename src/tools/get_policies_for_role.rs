@@ -45,15 +45,16 @@ impl Tool for GetPoliciesForRole {
             tokio::try_join!(managed(&cx.aws, name), inline(&cx.aws, name), bounds(&cx.aws, boundary))?;
         let trust = role.assume_role_policy_document().and_then(document).unwrap_or_default();
         let may_assume = trust::who_may_assume(&trust);
-        let structured = json!({
+        let mut structured = json!({
             "roleName": name, "roleArn": role.arn(), "roleId": role.role_id(), "description": role.description(),
             "createdAt": aws::time(role.create_date()), "lastUsedAt": last_used(&role),
             "maxSessionDurationSeconds": role.max_session_duration(),
-            "tags": role.tags().iter().map(|tag| (tag.key().to_owned(), redact::text(tag.value()).into()))
+            "tags": role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().into()))
                 .collect::<serde_json::Map<_, _>>(),
             "assumeRolePolicyDocument": trust, "mayAssume": may_assume.who, "trustNotes": may_assume.notes,
             "permissionsBoundary": boundary, "managedPolicies": managed, "inlinePolicies": inline,
         });
+        redact::object(&mut structured);
         let text = text(&structured);
         Ok(ToolOutcome::new(structured, text))
     }

@@ -7,11 +7,11 @@ use serde_json::{Map, Value, json};
 
 use crate::cluster::{Kind, ListQuery, Page, age};
 
-use super::bounds::size;
+use super::bounds::fitting;
 use super::columns::{self, Column};
 use super::objects::{Presence, name_of, namespace_of, presence};
 use super::projection::Field;
-use super::table::{cell, row_bytes, table};
+use super::table::{cell, table};
 use super::text::{counted, plain, shorten};
 use super::{Tool, ToolContext, ToolError, ToolOutcome};
 
@@ -67,7 +67,7 @@ impl Tool for ListK8sResources {
         let mut query = query(&kind, &input);
         let page = cx.cluster.list(&kind, &query).await?;
         let listing = Listing::new(&kind, &query, page, &fields, cx.now());
-        let fitting = listing.fitting(cx.call.max_bytes);
+        let fitting = fitting(&listing.items, &listing.rows, cx.call.max_bytes);
         let listing = match fitting < listing.page.items.len() {
             false => listing,
             // The server's token leads to what follows the page: the page has to end where the outcome does.
@@ -133,21 +133,6 @@ impl<'a> Listing<'a> {
         };
         let rows = items.iter().map(row).collect();
         Self { kind, query: query.clone(), page, items, titles, rows }
-    }
-
-    /// How many of the objects fit in an outcome; at least one.
-    fn fitting(&self, max_bytes: usize) -> usize {
-        let room = max_bytes - max_bytes.min(2048).min(max_bytes / 4);
-        let rows = room / row_bytes(&self.rows).max(1);
-        let mut left = room;
-        let items = self.items.iter().take_while(|item| match left.checked_sub(size(item) + 1) {
-            Some(rest) => {
-                left = rest;
-                true
-            }
-            None => false,
-        });
-        items.count().min(rows).max(1)
     }
 
     fn outcome(self, presence: &Presence, ignored_namespace: Option<&str>) -> ToolOutcome {

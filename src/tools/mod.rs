@@ -2,8 +2,8 @@
 //!
 //! One typed [`Tool`] per file; the [`Registry`] turns each into a [`ToolSpec`] with a JSON schema and a boxed call.
 
-mod apply_yaml;
 mod add_inline_policy;
+mod apply_yaml;
 mod arguments;
 mod bounds;
 mod can_i;
@@ -15,9 +15,9 @@ mod eks;
 mod explain_finding;
 mod gate;
 mod generate_app_manifest;
-mod get_eks_insights;
 mod get_cloudwatch_logs;
 mod get_cloudwatch_metrics;
+mod get_eks_insights;
 mod get_eks_metrics_guidance;
 mod get_eks_vpc_config;
 mod get_k8s_events;
@@ -28,6 +28,7 @@ mod kube_event;
 mod list_api_versions;
 mod list_eks_clusters;
 mod list_k8s_resources;
+mod manage_eks_stacks;
 mod manage_k8s_resource;
 mod objects;
 mod owned;

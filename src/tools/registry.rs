@@ -11,8 +11,8 @@ use tracing::Instrument;
 
 use crate::cluster::ClusterError;
 
-use super::apply_yaml::ApplyYaml;
 use super::add_inline_policy::AddInlinePolicy;
+use super::apply_yaml::ApplyYaml;
 use super::arguments;
 use super::bounds::bound;
 use super::can_i::CanI;
@@ -21,9 +21,9 @@ use super::current_time::CurrentTime;
 use super::diagnose_cluster::DiagnoseCluster;
 use super::explain_finding::ExplainFinding;
 use super::generate_app_manifest::GenerateAppManifest;
-use super::get_eks_insights::GetEksInsights;
 use super::get_cloudwatch_logs::GetCloudwatchLogs;
 use super::get_cloudwatch_metrics::GetCloudwatchMetrics;
+use super::get_eks_insights::GetEksInsights;
 use super::get_eks_metrics_guidance::GetEksMetricsGuidance;
 use super::get_eks_vpc_config::GetEksVpcConfig;
 use super::get_k8s_events::GetK8sEvents;
@@ -33,6 +33,7 @@ use super::get_policies_for_role::GetPoliciesForRole;
 use super::list_api_versions::ListApiVersions;
 use super::list_eks_clusters::ListEksClusters;
 use super::list_k8s_resources::ListK8sResources;
+use super::manage_eks_stacks::ManageEksStacks;
 use super::manage_k8s_resource::ManageK8sResource;
 use super::read_more::{Kept, ReadMore};
 use super::rollout_history::RolloutHistory;
@@ -48,6 +49,9 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// How much of outcomes that were cut is kept for `read_more` where nothing else is said, in bytes.
 const KEPT_BYTES: usize = 16 << 20;
+
+/// Longest text of an error, in characters: it may quote what it was given.
+const MAX_ERROR: usize = 2000;
 
 /// Tools by name. A call never panics and never runs longer than the deadline.
 pub struct Registry {
@@ -154,6 +158,7 @@ impl Registry {
             .with(AddInlinePolicy)
             .with(GetCloudwatchLogs)
             .with(GetCloudwatchMetrics)
+            .with(ManageEksStacks)
     }
 
     /// These tools and one more.
@@ -257,5 +262,5 @@ fn failed(error: &ToolError) -> ToolOutcome {
     } else if matches!(error, ToolError::Bug) {
         tracing::error!("a tool panicked");
     }
-    ToolOutcome::failed(plain(&error.to_string()))
+    ToolOutcome::failed(shorten(&plain(&error.to_string()), MAX_ERROR))
 }

@@ -1,5 +1,8 @@
 //! Text from a cluster, made fit to be shown: in one line, without control characters, shortened, with its neighbours.
 
+/// Longest name that something may have, in bytes.
+const LONGEST_NAME: usize = 253;
+
 /// In one line, without control characters. Colours are gone already: redaction takes them out.
 pub(crate) fn plain(text: &str) -> String {
     let is_control = |c: char| c.is_control() && c != '\t';
@@ -27,6 +30,10 @@ pub(super) fn nearest<'a>(
     candidates: impl IntoIterator<Item = &'a str>,
     count: usize,
 ) -> Vec<String> {
+    // Nothing that has a name is called that, and to compare it would take long.
+    if wanted.len() > LONGEST_NAME {
+        return Vec::new();
+    }
     let wanted = wanted.to_lowercase();
     let tolerance = 2.max(wanted.len() / 3);
     let first_word = |name: &str| name.split('-').next().filter(|word| word.len() > 2).map(str::to_owned);
@@ -89,6 +96,7 @@ mod tests {
     #[case::prefix("catalog", &["catalog-85f4-x2", "mycatalog", "cart"], &["catalog-85f4-x2", "mycatalog"])]
     #[case::a_typo("catlaog", &["catalog", "cart"], &["catalog"])]
     #[case::a_pod_of_another_generation("catalog-7c11-p9", &["cart-1", "catalog-85f4-x2"], &["catalog-85f4-x2"])]
+    #[case::longer_than_any_name(&"catalog".repeat(40), &["catalog"], &[])]
     #[case::nothing_near("zzzzzz", &["catalog", "cart"], &[])]
     #[case::case_does_not_matter("Shop", &["shop"], &["shop"])]
     fn near_names_are_found(#[case] wanted: &str, #[case] candidates: &[&str], #[case] near: &[&str]) {

@@ -79,7 +79,9 @@ async fn open(connection: Arc<Connection>, name: &str) -> Result<Cluster, Cluste
     let link = Link { token: Some(token), ..Link::default() };
     let opened = connect_to(arn, url, authorities, link).await;
     opened.map_err(|error| match (error, who_may_reach(&described)) {
-        (ClusterError::Unreachable(told), Some(who)) => ClusterError::Unreachable(format!("{told}. {who}")),
+        (ClusterError::Unreachable(told), Some(who)) => {
+            ClusterError::Unreachable(format!("{}. {who}", told.trim_end_matches('?')))
+        }
         (error, _) => error,
     })
 }

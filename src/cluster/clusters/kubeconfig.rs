@@ -13,7 +13,9 @@ const MAX_NAMES: usize = 20;
 /// The file is read anew for each call, so that a context that was just added is found.
 #[derive(Default)]
 pub(super) struct KubeconfigClusters {
-    pub(super) default: Option<String>,
+    default: Option<String>,
+    /// The default is the context that the file says is the current one.
+    follows_current: bool,
     opened: Opened<String>,
 }
 
@@ -22,9 +24,19 @@ impl KubeconfigClusters {
         Self { default, ..Self::default() }
     }
 
+    /// Those of which the current one need not be named.
+    pub(super) fn current() -> Self {
+        Self { follows_current: true, ..Self::default() }
+    }
+
+    pub(super) fn has_default(&self) -> bool {
+        self.follows_current || self.default.is_some()
+    }
+
     pub(super) async fn find(&self, name: Option<&str>) -> Result<Cluster, ClusterError> {
         let kubeconfig = read_kubeconfig().await?;
-        let context = pick(&kubeconfig, name.or(self.default.as_deref()))?;
+        let current = kubeconfig.current_context.clone().filter(|_| self.follows_current);
+        let context = pick(&kubeconfig, name.or(self.default.as_deref()).or(current.as_deref()))?;
         let open = open_context_of(kubeconfig, Some(context.clone()));
         self.opened.get(&context, Box::pin(open)).await
     }

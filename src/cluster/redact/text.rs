@@ -32,7 +32,7 @@ static AUTHORIZATION: LazyLock<Regex> = LazyLock::new(|| {
         r#"((?:basic|bearer|token|digest|negotiate|apikey)[ \t]+)?([^\s"'\\,;]+)"#,
     ))
 });
-static BEARER: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)\b(bearer[ \t]+)([A-Za-z0-9._~+/=-]{16,})"));
+static BEARER: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)\b(bearer[ \t]+)([A-Za-z0-9._~+/=-]{12,})"));
 /// `user:password@tcp(host:3306)/name`
 static MYSQL: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"([A-Za-z0-9_.-]+:)([^\s@:/]+)(@(?:tcp|udp|unix)\()"));

@@ -154,11 +154,16 @@ fn line(step: &Step<'_>, result: &Applied) -> String {
         Applied::Failed(why) => format!(": {why}"),
         Applied::Unknown => ": no answer in time; read the object to see whether it was applied".to_owned(),
     };
-    format!("{:<8} {} {}{why}", result.word(), step.action.word(), plain(&step.item.words()))
+    let words = plain(&step.item.words());
+    match (result, step.action) {
+        (Applied::Done, Action::Same) => format!("{:<8} {words}", step.action.word()),
+        _ => format!("{:<8} {} {words}{why}", result.word(), step.action.word()),
+    }
 }
 
 fn told(step: &Step<'_>, result: &Applied) -> Value {
-    let mut told = step.structured(result.word());
+    let is_same = matches!((result, step.action), (Applied::Done, Action::Same));
+    let mut told = step.structured(if is_same { step.action.word() } else { result.word() });
     if let Applied::Failed(why) = result {
         told["error"] = why.clone().into();
     }

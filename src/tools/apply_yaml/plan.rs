@@ -23,8 +23,6 @@ pub(super) struct Item {
     pub(super) document: Document,
     pub(super) kind: Kind,
     pub(super) namespace: Option<String>,
-    /// Its kind is not there yet: another document defines it.
-    defined_here: bool,
 }
 
 /// What is to be applied, in the order in which that is done.
@@ -128,10 +126,10 @@ impl Set {
         let mut unknown = Vec::new();
         for document in documents {
             match resolve(cx, &document, &defined).await {
-                Ok((kind, defined_here)) => {
+                Ok(kind) => {
                     let own = document.namespace.clone();
                     let namespace = kind.namespaced.then(|| own.unwrap_or_else(|| namespace.to_owned()));
-                    items.push(Item { document, kind, namespace, defined_here });
+                    items.push(Item { document, kind, namespace });
                 }
                 Err(ClusterError::NotFound(why)) => {
                     unknown.push((format!("document {}", document.number), why))
@@ -155,22 +153,25 @@ impl Set {
     /// # Errors
     /// The server refuses one or more of them; says which, and why.
     pub(super) async fn plan(&self, cx: &ToolContext) -> Result<Plan<'_>, ToolError> {
-        let (namespaces, others): (Vec<&Item>, Vec<&Item>) =
-            self.items.iter().partition(|item| item.is_namespace());
-        let mut steps = Vec::new();
+        let mut steps: Vec<Step<'_>> = Vec::new();
         let mut refused = Vec::new();
+        // Names of what the set makes; those of definitions have dots, which those of namespaces cannot have.
         let mut made = HashSet::new();
-        for items in [namespaces, others] {
-            let tried = items.into_iter().map(|item| self.step(cx, item, &made));
-            let tried: Vec<_> =
-                futures::stream::iter(tried.collect::<Vec<_>>()).buffered(CONCURRENCY).collect().await;
+        for items in self.items.chunk_by(|one, other| one.rank() == other.rank()) {
+            let tried = items.iter().map(|item| self.step(cx, item, &made)).collect::<Vec<_>>();
+            let tried: Vec<_> = futures::stream::iter(tried).buffered(CONCURRENCY).collect().await;
             for step in tried {
                 match step {
                     Ok(step) => steps.push(step),
                     Err((item, error)) => refused.push((item.words(), advice(error))),
                 }
             }
-            let new = steps.iter().filter(|step| step.action == Action::Create);
+            // What a changed definition takes cannot be tried on the old one.
+            let new = steps.iter().filter(|step| match step.action {
+                Action::Create => true,
+                Action::Change => !step.item.is_namespace(),
+                Action::Same => false,
+            });
             made = new.map(|step| step.item.document.name.clone()).collect();
         }
         match refused.is_empty() {
@@ -179,7 +180,7 @@ impl Set {
         }
     }
 
-    /// What would come of an item, where the set makes these namespaces.
+    /// What would come of an item, where the set makes these namespaces and definitions.
     async fn step<'a>(
         &self,
         cx: &ToolContext,
@@ -187,13 +188,20 @@ impl Set {
         made: &HashSet<String>,
     ) -> Result<Step<'a>, (&'a Item, ToolError)> {
         let body = item.body();
+        let definition = format!("{}.{}", item.kind.plural, item.kind.group);
         let untried = match &item.namespace {
-            _ if item.defined_here => Some("its kind is defined by this plan"),
+            _ if made.contains(&definition) => Some("its kind is defined by this plan"),
             Some(namespace) if made.contains(namespace) => Some("its namespace is made by this plan"),
             _ => None,
         };
-        if untried.is_some() {
-            return Step::untried(item, body, untried).map_err(|error| (item, error));
+        if let Some(why) = untried {
+            let before = cx.cluster.get(&item.kind, item.namespace.as_deref(), &item.document.name).await;
+            let before = match before {
+                Ok(before) => Some(before),
+                Err(ClusterError::NotFound(_)) => None,
+                Err(error) => return Err((item, error.into())),
+            };
+            return Step::untried(item, body, before, why).map_err(|error| (item, error));
         }
         let tried = item.try_on(&cx.cluster, &body, self.force).await;
         let tried = tried.map_err(|error| (item, error.into()))?;
@@ -230,17 +238,17 @@ fn defined_kinds(documents: &[Document]) -> HashMap<(String, String), Kind> {
     kinds.map(|kind| ((kind.api_version(), kind.kind.clone()), kind)).collect()
 }
 
-/// The kind of a document, and whether it is only defined by another one.
+/// The kind of a document; it may only be defined by another one.
 async fn resolve(
     cx: &ToolContext,
     document: &Document,
     defined: &HashMap<(String, String), Kind>,
-) -> Result<(Kind, bool), ClusterError> {
+) -> Result<Kind, ClusterError> {
     match cx.cluster.resolve(&document.kind, Some(&document.api_version)).await {
-        Ok(kind) => Ok((kind, false)),
+        Ok(kind) => Ok(kind),
         Err(ClusterError::NotFound(why)) => {
             let known = defined.get(&(document.api_version.clone(), document.kind.clone()));
-            known.map(|kind| (kind.clone(), true)).ok_or(ClusterError::NotFound(why))
+            known.cloned().ok_or(ClusterError::NotFound(why))
         }
         Err(error) => Err(error),
     }
@@ -279,29 +287,42 @@ fn listed(refused: Vec<(String, String)>) -> String {
 }
 
 impl<'a> Step<'a> {
-    fn tried(item: &'a Item, mut body: Value, trial: Trial) -> Result<Self, ToolError> {
+    fn tried(item: &'a Item, body: Value, trial: Trial) -> Result<Self, ToolError> {
         let action = match (&trial.before, trial.same) {
             (None, _) => Action::Create,
             (Some(_), false) => Action::Change,
             (Some(_), true) => Action::Same,
         };
-        let version = version_of(trial.before.as_ref().unwrap_or(&Value::Null));
-        if let Some(uid) = trial.before.as_ref().and_then(|before| before["metadata"]["uid"].as_str()) {
+        let step = Self::of(item, action, body, trial.before.as_ref());
+        match action {
+            Action::Same => Ok(step),
+            Action::Create | Action::Change => {
+                Ok(Self { difference: difference(trial.before, trial.after)?, ..step })
+            }
+        }
+    }
+
+    /// What is wanted is shown in full: what comes of it is not known.
+    fn untried(
+        item: &'a Item,
+        body: Value,
+        before: Option<Value>,
+        why: &'static str,
+    ) -> Result<Self, ToolError> {
+        let mut shown = body.clone();
+        redact::object(&mut shown);
+        let action = if before.is_some() { Action::Change } else { Action::Create };
+        let step = Self::of(item, action, body, before.as_ref());
+        Ok(Self { untried: Some(why), difference: difference(None, shown)?, ..step })
+    }
+
+    fn of(item: &'a Item, action: Action, mut body: Value, before: Option<&Value>) -> Self {
+        if let Some(uid) = before.and_then(|before| before["metadata"]["uid"].as_str()) {
             // Of the same name there may be another by then.
             body["metadata"]["uid"] = uid.into();
         }
-        let difference = match action {
-            Action::Same => String::new(),
-            Action::Create | Action::Change => difference(trial.before, trial.after)?,
-        };
-        Ok(Self { item, action, body, untried: None, difference, version })
-    }
-
-    fn untried(item: &'a Item, body: Value, untried: Option<&'static str>) -> Result<Self, ToolError> {
-        let mut shown = body.clone();
-        redact::object(&mut shown);
-        let difference = difference(None, shown)?;
-        Ok(Self { item, action: Action::Create, body, untried, difference, version: Value::Null })
+        let version = version_of(before.unwrap_or(&Value::Null));
+        Self { item, action, body, untried: None, difference: String::new(), version }
     }
 
     /// `create Deployment shop/web`, and the difference.

@@ -106,6 +106,7 @@ fn container(input: &Input) -> Container {
         image: Some(input.image_uri.clone()),
         ports: Some(vec![ContainerPort {
             container_port: i32::from(input.port),
+            protocol: Some("TCP".to_owned()),
             ..ContainerPort::default()
         }]),
         resources: Some(ResourceRequirements {
@@ -165,7 +166,13 @@ pub(super) fn service(input: &Input) -> Service {
         ServiceType::ClusterIp => ("ClusterIP", metadata(input)),
     };
     let port = i32::from(input.port);
-    let port = ServicePort { port, target_port: Some(IntOrString::Int(port)), ..ServicePort::default() };
+    let port = ServicePort {
+        port,
+        target_port: Some(IntOrString::Int(port)),
+        // A part of the key by which a port is told from others when this is applied.
+        protocol: Some("TCP".to_owned()),
+        ..ServicePort::default()
+    };
     let spec = ServiceSpec {
         type_: Some(type_.to_owned()),
         selector: Some(labels(input)),

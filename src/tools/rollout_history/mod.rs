@@ -11,8 +11,8 @@ use serde_json::Value;
 use crate::cluster::{FieldManager, Kind, age};
 use crate::diagnosis::report::ObjectRef;
 
-use super::shown::yaml;
 use super::objects::{get, locate};
+use super::shown::yaml;
 use super::table::{cell, table};
 use super::text::{plain, shorten};
 use super::{Tool, ToolContext, ToolError, ToolOutcome};

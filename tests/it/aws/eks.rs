@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use drydock::tools::{CallContext, Policy, Session, Toolbox};
+
 use super::account::{Account, Answer, Asked, found, not_found};
 
 const TIME: f64 = 1_785_542_400.0;
@@ -150,4 +152,33 @@ async fn an_insight_that_is_not_there_says_how_to_find_those_that_are() {
     let given = json!({ "cluster_name": "prod", "insight_id": "zzz" });
     let outcome = Account::start(insights).await.call("get_eks_insights", given).await;
     assert!(outcome.is_error && outcome.text.contains("call without insight_id"), "{}", outcome.text);
+}
+
+#[tokio::test]
+async fn names_and_arguments_are_what_callers_rely_on() {
+    let tools =
+        Account::start(clusters).await.tools(Policy { allow_write: true, ..Policy::reads_all() }, None).await;
+    let offered = tools.list(&CallContext::new(Session::new("alice", true), 1 << 20)).await.unwrap();
+    let own = [
+        "get_eks_insights",
+        "get_eks_vpc_config",
+        "get_policies_for_role",
+        "add_inline_policy",
+        "list_eks_clusters",
+    ];
+    let own: Vec<_> = offered.into_iter().filter(|spec| own.contains(&&*spec.name)).collect();
+    assert_eq!(own.len(), 5);
+    let told = own.iter().map(|spec| {
+        let arguments = spec.input_schema["properties"].as_object().unwrap();
+        let arguments: Vec<&str> = arguments.keys().map(String::as_str).collect();
+        let required: Vec<Value> = spec.input_schema["required"].as_array().cloned().unwrap_or_default();
+        format!("{}: {}; required: {}\n", spec.name, arguments.join(" "), Value::from(required))
+    });
+    insta::assert_snapshot!(told.collect::<String>(), @r#"
+    list_eks_clusters: include_details region role_arn; required: []
+    get_eks_insights: category cluster_name insight_id kubernetes_version next_token region role_arn status; required: ["cluster_name"]
+    get_eks_vpc_config: cluster_name region role_arn vpc_id; required: ["cluster_name"]
+    get_policies_for_role: region role_arn role_name; required: ["role_name"]
+    add_inline_policy: permissions plan_token policy_name region role_arn role_name; required: ["policy_name","role_name","permissions"]
+    "#);
 }

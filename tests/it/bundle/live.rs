@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::Request;
@@ -12,7 +12,8 @@ use axum::response::{IntoResponse, Response};
 use drydock::cluster::{Bundle, BundleApi};
 use rstest::rstest;
 use serde_json::json;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::{bundle_of, contents, files};
 
@@ -50,8 +51,14 @@ fn kubeconfig(folder: &Path, server: &str, user: &serde_json::Value) {
 
 /// Runs the program with the kubeconfig of this folder and nothing else of the environment.
 async fn drydock(folder: &Path, arguments: &[&str]) -> Output {
+    drydock_with(folder, arguments, &[]).await
+}
+
+/// Runs the program with the kubeconfig of this folder and these variables.
+async fn drydock_with(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_drydock"));
     command.args(arguments).current_dir(folder).env_clear().env("KUBECONFIG", folder.join("kubeconfig"));
+    command.envs(variables.iter().copied());
     let run = tokio::task::spawn_blocking(move || command.output()).await;
     run.expect("it does not panic").expect("the program starts")
 }
@@ -131,4 +138,59 @@ async fn a_broken_kubeconfig_does_not_show_its_content() {
     let output = drydock(folder.path(), &["bundle", "capture", "recorded"]).await;
     assert!(stderr(&output).contains("not valid YAML"), "{}", stderr(&output));
     assert!(!stderr(&output).contains("hunter2"), "{}", stderr(&output));
+}
+
+/// A proxy that lets everyone through to one address, and writes down where they wanted to go, and as whom.
+async fn proxy(to: String) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let (seen, to) = (Arc::clone(&seen), to.clone());
+            tokio::spawn(async move {
+                let mut client = BufReader::new(client);
+                let mut head = String::new();
+                while !head.ends_with("\r\n\r\n") && client.read_line(&mut head).await.unwrap() > 0 {}
+                seen.lock().unwrap().push(head);
+                client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+                let mut server = TcpStream::connect(to).await.unwrap();
+                let _ = copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    (address, asked)
+}
+
+#[tokio::test]
+async fn a_proxy_of_the_environment_is_used_with_its_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = api_server().await;
+    let (proxy, asked) = proxy(server.trim_start_matches("http://").to_owned()).await;
+    kubeconfig(folder.path(), "http://shop.invalid", &json!({ "token": TOKEN }));
+    let variables =
+        [("ALL_PROXY", format!("http://me:p%40ss@{proxy}")), ("NO_PROXY", "127.0.0.1,".to_owned())];
+    let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let output = drydock_with(folder.path(), &["bundle", "capture", "recorded"], &variables).await;
+    assert!(output.status.success(), "{}", stderr(&output));
+    let asked = asked.lock().unwrap().concat();
+    assert!(asked.contains("CONNECT shop.invalid:"), "{asked}");
+    // me:p@ss
+    assert!(
+        asked.to_lowercase().contains(&"proxy-authorization: Basic bWU6cEBzcw==".to_lowercase()),
+        "{asked}"
+    );
+}
+
+#[tokio::test]
+async fn a_cluster_that_no_proxy_names_is_reached_without_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (proxy, asked) = proxy("127.0.0.1:1".to_owned()).await;
+    kubeconfig(folder.path(), "http://shop.invalid", &json!({ "token": TOKEN }));
+    let proxy = format!("http://{proxy}");
+    let variables = [("ALL_PROXY", proxy.as_str()), ("HTTPS_PROXY", &proxy), ("NO_PROXY", "shop.invalid")];
+    let output = drydock_with(folder.path(), &["bundle", "capture", "recorded"], &variables).await;
+    assert!(stderr(&output).contains("name cannot be resolved"), "{}", stderr(&output));
+    assert_eq!(asked.lock().unwrap().len(), 0);
 }

@@ -371,6 +371,20 @@ async fn what_was_applied_before_time_was_up_is_told() {
 }
 
 #[tokio::test]
+async fn what_is_as_it_should_be_is_left_alone_beside_what_changes() {
+    let server = Server::of_a_shop();
+    let yaml = config("shop", "colors", "red") + &config("shop", "sizes", "blue");
+    let done = approved(&server.tools(writing()), json!({ "yaml": yaml })).await;
+    assert!(
+        done.text.contains("same     ConfigMap shop/colors\napplied  create ConfigMap shop/sizes\n"),
+        "{}",
+        done.text
+    );
+    assert_eq!(done.structured["documents"][0]["result"], "same");
+    assert_eq!(server.applied(), ["/api/v1/namespaces/shop/configmaps/sizes"]);
+}
+
+#[tokio::test]
 async fn where_the_cluster_is_as_it_should_be_there_is_nothing_to_approve() {
     let server = Server::of_a_shop();
     let outcome = call(&server.tools(writing()), &json!({ "yaml": config("shop", "colors", "red") })).await;

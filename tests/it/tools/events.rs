@@ -1,10 +1,10 @@
 //! `get_k8s_events`.
 
-use drydock::tools::ToolOutcome;
+use drydock::tools::{ToolOutcome, Toolbox};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::shop::{call, call_on, cluster_of, done, event, object, owned_by, refused};
+use super::shop::{call, call_on, caller, cluster_of, done, event, object, owned_by, refused, tools};
 
 const TOOL: &str = "get_k8s_events";
 
@@ -113,6 +113,30 @@ async fn older_events_are_read_on_without_a_gap() {
     assert_eq!(seen.len(), 6);
     let text = refused(TOOL, json!({ "continue": "nonsense" })).await;
     assert_eq!(text, "continue must be that of the outcome before, not \"nonsense\"");
+}
+
+#[tokio::test]
+async fn events_cut_for_their_length_are_read_on_without_a_gap() {
+    let of_pod = |number: u32| {
+        let time = format!("2026-01-01T11:{:02}:00Z", number % 60);
+        let name = format!("p{number:03}");
+        event(&name, ("Pod", &name), "BackOff", json!({ "lastTimestamp": time, "message": "m".repeat(200) }))
+    };
+    let events: Vec<Value> = (0..100).map(of_pod).collect();
+    let tools = tools(cluster_of(&events, &[]));
+    let (mut seen, mut token) = (Vec::new(), Value::Null);
+    loop {
+        let outcome = tools.call(TOOL, json!({ "limit": 90, "continue": token }), &caller(6000)).await;
+        assert!(outcome.text.len() <= 6000 && outcome.structured.to_string().len() <= 6000);
+        seen.extend(told(&outcome));
+        token = outcome.structured["continue"].clone();
+        if token.is_null() {
+            break;
+        }
+    }
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 100);
 }
 
 #[tokio::test]

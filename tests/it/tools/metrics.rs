@@ -1,9 +1,13 @@
 //! `get_metrics`.
 
+use std::convert::Infallible;
+
+use http::{Request, Response, StatusCode};
+use kube::client::Body;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use drydock::cluster::Cluster;
+use drydock::cluster::{Cluster, ClusterInfo};
 
 use super::shop::{call, call_on, cluster_of, object};
 
@@ -119,4 +123,49 @@ async fn what_is_not_measured_is_said(#[case] arguments: Value, #[case] expected
 async fn a_recording_without_measurements_says_so() {
     let outcome = call(TOOL, json!({})).await;
     assert!(outcome.is_error && outcome.text.starts_with("this recording has no usage"), "{}", outcome.text);
+}
+
+/// A live cluster that offers APIServices and no measurements.
+fn live(service: Option<Value>) -> Cluster {
+    let answers = tower::service_fn(move |request: Request<Body>| {
+        let version = json!({ "groupVersion": "apiregistration.k8s.io/v1" });
+        let resource = |plural: &str, kind: &str| json!({ "name": plural, "kind": kind, "namespaced": false, "verbs": ["get", "list"] });
+        let answer = match request.uri().path() {
+            "/apis" => Some(json!({ "groups": [{ "versions": [version], "preferredVersion": version }] })),
+            "/api/v1" => Some(json!({ "resources": [resource("nodes", "Node")] })),
+            "/apis/apiregistration.k8s.io/v1" => {
+                Some(json!({ "resources": [resource("apiservices", "APIService")] }))
+            }
+            "/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.metrics.k8s.io" => service.clone(),
+            _ => None,
+        };
+        let status = if answer.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
+        let mut response = Response::new(Body::from(answer.unwrap_or_default().to_string().into_bytes()));
+        *response.status_mut() = status;
+        async move { Ok::<_, Infallible>(response) }
+    });
+    let info = ClusterInfo { name: "live".to_owned(), version: None, recorded: false, captured_at: None };
+    Cluster::new(kube::Client::new(answers, "default"), info)
+}
+
+#[tokio::test]
+async fn without_metrics_server_the_next_step_is_to_install_it() {
+    let outcome = call_on(live(None), TOOL, json!({})).await;
+    assert!(outcome.is_error && outcome.text.contains("metrics-server is not installed"), "{}", outcome.text);
+}
+
+#[tokio::test]
+async fn a_metrics_server_that_does_not_answer_is_named_with_what_is_known() {
+    let condition = json!({ "type": "Available", "status": "False", "reason": "MissingEndpoints", "message": "no endpoints" });
+    let service = json!({
+        "spec": { "service": { "namespace": "kube-system", "name": "metrics-server" } },
+        "status": { "conditions": [condition] },
+    });
+    let outcome = call_on(live(Some(service)), TOOL, json!({ "kind": "nodes" })).await;
+    assert!(outcome.is_error);
+    assert_eq!(
+        outcome.text,
+        "the metrics API of this cluster does not answer (MissingEndpoints: no endpoints): look at the pods of \
+         kube-system/metrics-server with diagnose_cluster"
+    );
 }
