@@ -34,3 +34,8 @@ passes stateless "$stateless" 2026-07-28
 drydock=$(serve drydock "$bin/drydock" mcp --http --bundle "$root/demo/retail-store" --allow-sensitive-data --port 0)
 passes drydock "$drydock" 2026-07-28 "$here/mcp/conformance/expected-failures.yaml"
 passes drydock "$drydock" 2025-11-25 "$here/mcp/conformance/expected-failures.yaml"
+
+# A gateway in front of the fixtures: all that tools in text and JSON need, progress and errors among it.
+gateway=$(serve gateway "$bin/examples/mcp_conformance" --port 0 --before "$fixtures/mcp")
+passes gateway "$gateway" 2026-07-28 "$here/mcp/conformance/expected-of-gateway.yaml"
+passes gateway "$gateway" 2025-11-25 "$here/mcp/conformance/expected-of-gateway.yaml"

@@ -3,6 +3,7 @@
 serve() {
   local name=$1
   shift
+  : > "$work/$name.log" # to be looked at before the server writes
   "$@" > "$work/$name.log" 2>&1 &
   echo $! > "$work/$name.pid" # it is started in the subshell of $(serve ...), whose jobs the script does not know
   for _ in $(seq 300); do

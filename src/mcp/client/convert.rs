@@ -22,7 +22,8 @@ const MAX_SCHEMA: usize = 256 << 10;
 /// A tool as we offer it; none where it cannot be: its name or its schema is too long.
 pub(super) fn spec(tool: Tool) -> Option<ToolSpec> {
     let named = !tool.name.is_empty() && tool.name.len() <= MAX_NAME && !tool.name.contains(char::is_control);
-    let input_schema = Value::Object((*tool.input_schema).clone());
+    let mut input_schema = Value::Object((*tool.input_schema).clone());
+    drop_header_names(&mut input_schema);
     if !named || input_schema.to_string().len() > MAX_SCHEMA {
         return None;
     }
@@ -44,6 +45,18 @@ pub(super) fn spec(tool: Tool) -> Option<ToolSpec> {
 fn relaxed(mut schema: Value) -> Value {
     require_nothing(&mut schema);
     schema
+}
+
+/// Headers that repeat arguments are between that server and us: a caller's would have to be checked against its arguments.
+fn drop_header_names(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            members.remove("x-mcp-header");
+            members.values_mut().for_each(drop_header_names);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_header_names),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// What is not said is what MCP says: it may change and destroy things, in the whole world.
@@ -123,4 +136,17 @@ pub(super) fn progress(params: &ProgressNotificationParam) -> ToolProgress {
 )]
 fn count(number: f64) -> u32 {
     number.round() as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_are_not_asked_for_the_headers_of_another_server() {
+        let schema = |region: Value| json!({ "type": "object", "properties": { "region": region } });
+        let asking = schema(json!({ "type": "string", "x-mcp-header": "Region" }));
+        let tool: Tool = serde_json::from_value(json!({ "name": "logs", "inputSchema": asking })).unwrap();
+        assert_eq!(spec(tool).unwrap().input_schema, schema(json!({ "type": "string" })));
+    }
 }

@@ -16,10 +16,12 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use rmcp::ErrorData as McpError;
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult,
-    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
+    CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestMethod, CompleteRequestParams,
+    CompleteResult, ConstString, GetPromptRequestMethod, GetPromptRequestParams, GetPromptResponse,
+    Implementation, ListPromptsRequestMethod, ListPromptsResult, ListResourceTemplatesRequestMethod,
+    ListResourceTemplatesResult, ListResourcesRequestMethod, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ReadResourceRequestMethod, ReadResourceRequestParams, ReadResourceResponse,
+    ServerCapabilities, ServerConfig,
 };
 use rmcp::service::{RequestContext, RoleServer};
 use secrecy::SecretString;
@@ -123,6 +125,14 @@ impl McpServer {
         Ok(session.with_bearer(token))
     }
 
+    /// Refuses what only a server with a library has.
+    fn needs_library<Method: ConstString>(&self) -> Result<(), McpError> {
+        match self.offer.library {
+            true => Ok(()),
+            false => Err(McpError::method_not_found::<Method>()),
+        }
+    }
+
     fn call_context(&self, cx: &RequestContext<RoleServer>) -> Result<CallContext, McpError> {
         let cancellation = cx.ct.child_token();
         Ok(CallContext { cancellation, ..CallContext::new(self.session(cx)?, self.offer.max_bytes) })
@@ -184,6 +194,7 @@ impl rmcp::ServerHandler for McpServer {
         request: Option<PaginatedRequestParams>,
         cx: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, McpError> {
+        self.needs_library::<ListResourcesRequestMethod>()?;
         let caller = self.session(&cx)?.caller;
         resources::list(self, &caller, request.as_ref())
     }
@@ -193,7 +204,8 @@ impl rmcp::ServerHandler for McpServer {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, McpError> {
-        Ok(resources::templates(self.offer.library))
+        self.needs_library::<ListResourceTemplatesRequestMethod>()?;
+        Ok(resources::templates())
     }
 
     async fn read_resource(
@@ -201,6 +213,7 @@ impl rmcp::ServerHandler for McpServer {
         request: ReadResourceRequestParams,
         cx: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, McpError> {
+        self.needs_library::<ReadResourceRequestMethod>()?;
         let caller = self.session(&cx)?.caller;
         resources::read(self, &caller, &request.uri).map(Into::into)
     }
@@ -210,7 +223,8 @@ impl rmcp::ServerHandler for McpServer {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, McpError> {
-        Ok(prompts::list(self.offer.library))
+        self.needs_library::<ListPromptsRequestMethod>()?;
+        Ok(prompts::list())
     }
 
     async fn get_prompt(
@@ -218,7 +232,8 @@ impl rmcp::ServerHandler for McpServer {
         request: GetPromptRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, McpError> {
-        prompts::get(self.offer.library, &request).map(Into::into)
+        self.needs_library::<GetPromptRequestMethod>()?;
+        prompts::get(&request).map(Into::into)
     }
 
     async fn complete(
@@ -226,6 +241,7 @@ impl rmcp::ServerHandler for McpServer {
         request: CompleteRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, McpError> {
+        self.needs_library::<CompleteRequestMethod>()?;
         Ok(resources::complete(&request))
     }
 }

@@ -101,7 +101,7 @@ const WORKFLOWS: &[Workflow] = &[
     },
 ];
 
-pub(super) fn list(library: bool) -> ListPromptsResult {
+pub(super) fn list() -> ListPromptsResult {
     let arguments = || {
         let argument = |argument: &Argument| {
             PromptArgument::new(argument.name).with_description(argument.description).with_required(false)
@@ -111,14 +111,13 @@ pub(super) fn list(library: bool) -> ListPromptsResult {
     let prompt = |workflow: &Workflow| {
         Prompt::new(workflow.name, Some(workflow.description), Some(arguments())).with_title(workflow.title)
     };
-    let all = if library { WORKFLOWS.iter().map(prompt).collect() } else { Vec::new() };
-    let mut result = ListPromptsResult::with_all_items(all);
+    let mut result = ListPromptsResult::with_all_items(WORKFLOWS.iter().map(prompt).collect());
     (result.ttl_ms, result.cache_scope) = (Some(LIST_TTL), Some(CacheScope::Public));
     result
 }
 
-pub(super) fn get(library: bool, request: &GetPromptRequestParams) -> Result<GetPromptResult, McpError> {
-    let workflow = WORKFLOWS.iter().find(|workflow| library && workflow.name == request.name);
+pub(super) fn get(request: &GetPromptRequestParams) -> Result<GetPromptResult, McpError> {
+    let workflow = WORKFLOWS.iter().find(|workflow| workflow.name == request.name);
     let workflow = workflow.ok_or_else(|| {
         let names: Vec<&str> = WORKFLOWS.iter().map(|workflow| workflow.name).collect();
         McpError::invalid_params(format!("there is no such prompt; there are {}", names.join(", ")), None)

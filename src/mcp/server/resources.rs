@@ -24,8 +24,7 @@ pub(super) fn list(
     caller: &str,
     request: Option<&PaginatedRequestParams>,
 ) -> Result<ListResourcesResult, McpError> {
-    let all = if server.offer.library { all(server, caller) } else { Vec::new() };
-    let (page, next) = pages::page(all, request)?;
+    let (page, next) = pages::page(all(server, caller), request)?;
     let mut result = ListResourcesResult::with_all_items(page);
     result.next_cursor = next;
     // Reports come with each diagnosis.
@@ -56,7 +55,7 @@ fn all(server: &McpServer, caller: &str) -> Vec<Resource> {
     reports.chain(articles).chain(rules).collect()
 }
 
-pub(super) fn templates(library: bool) -> ListResourceTemplatesResult {
+pub(super) fn templates() -> ListResourceTemplatesResult {
     let template = |base: &str, argument: &str, name: &str, description: &str| {
         ResourceTemplate::new(format!("{base}{{{argument}}}"), name).with_description(description)
     };
@@ -67,14 +66,13 @@ pub(super) fn templates(library: bool) -> ListResourceTemplatesResult {
             .with_mime_type(MARKDOWN),
         template(REPORT, "number", "report", "A report that diagnose_cluster gave you").with_mime_type(PLAIN),
     ];
-    let mut result = ListResourceTemplatesResult::with_all_items(if library { all } else { Vec::new() });
+    let mut result = ListResourceTemplatesResult::with_all_items(all);
     (result.ttl_ms, result.cache_scope) = (Some(LIST_TTL), Some(CacheScope::Public));
     result
 }
 
 pub(super) fn read(server: &McpServer, caller: &str, uri: &str) -> Result<ReadResourceResult, McpError> {
-    let found = if server.offer.library { text(server, caller, uri) } else { None };
-    let (text, mime_type) = found.ok_or_else(|| {
+    let (text, mime_type) = text(server, caller, uri).ok_or_else(|| {
         McpError::resource_not_found(
             "there is no such resource: see resources/list",
             Some(json!({ "uri": uri })),

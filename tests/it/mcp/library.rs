@@ -1,10 +1,13 @@
 //! Resources and prompts.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use drydock::auth::Authenticator;
+use drydock::mcp::Offer;
 use serde_json::{Value, json};
 
-use super::Served;
+use super::{Served, Stub};
 
 async fn all_resources(server: &Served) -> Vec<Value> {
     let (mut all, mut cursor) = (Vec::new(), None::<String>);
@@ -104,4 +107,25 @@ async fn a_prompt_with_bad_arguments_is_refused() {
     }
     let unknown = server.stateless("prompts/get", json!({ "name": "nothing" })).await;
     assert_eq!(unknown.error_code(), -32602);
+}
+
+#[tokio::test]
+async fn a_server_of_others_tools_has_neither() {
+    let offer = Offer::gateway(Arc::new(Stub::default()));
+    let server = Served::offer(offer, Authenticator::anonymous(), false).await;
+    let capabilities = &server.stateless("server/discover", json!({})).await.result()["capabilities"].clone();
+    assert_eq!(capabilities, &json!({ "tools": {} }));
+    let about =
+        json!({ "ref": { "type": "ref/prompt", "name": "p" }, "argument": { "name": "a", "value": "" } });
+    for (method, params) in [
+        ("resources/list", json!({})),
+        ("resources/templates/list", json!({})),
+        ("resources/read", json!({ "uri": "drydock://guide/oom-killed" })),
+        ("prompts/list", json!({})),
+        ("prompts/get", json!({ "name": "pod_crash" })),
+        ("completion/complete", about),
+    ] {
+        let answer = server.stateless(method, params).await;
+        assert_eq!((answer.status, answer.error_code()), (404, -32601), "{method}: {}", answer.text);
+    }
 }

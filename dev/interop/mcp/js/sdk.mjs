@@ -6,6 +6,7 @@ import { StdioClientTransport as StdioOfV2 } from "@modelcontextprotocol/client/
 import { Client as ClientOfV1 } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport as StdioOfV1 } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { StreamableHTTPClientTransport as HttpOfV1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { client as isClient, done, equal, refused, speaking, that } from "./checks.mjs";
 
 console.warn = (...said) => that("has nothing to warn of", false, said);
@@ -13,6 +14,7 @@ console.warn = (...said) => that("has nothing to warn of", false, said);
 const [drydock, bundle, callsFile, url, fixtures] = process.argv.slice(2);
 const calls = JSON.parse(readFileSync(callsFile));
 const who = { name: "drydock-interop", version: "1" };
+const capabilities = { elicitation: {} };
 const child = { command: drydock, args: ["mcp", "--bundle", bundle, "--allow-sensitive-data"] };
 
 /** A transport that says which revision it was told: the older client does not. */
@@ -32,20 +34,22 @@ const clients = [
     folder: "@modelcontextprotocol/sdk",
     version: "1.32.2",
     revision: "2025-11-25",
-    make: () => new ClientOfV1(who),
+    make: () => new ClientOfV1(who, { capabilities }),
     http: (to) => told(new HttpOfV1(new URL(to))),
     stdio: () => told(new StdioOfV1(child)),
     call: (client, params, options) => client.callTool(params, undefined, options),
+    asks: (client, person) => client.setRequestHandler(ElicitRequestSchema, person),
     spoken: (client, transport) => transport.revision,
   },
   ...[["2025-11-25", {}], ["2026-07-28", pinned]].map(([revision, options]) => ({
     folder: "@modelcontextprotocol/client",
     version: "2.4.0",
     revision,
-    make: () => new v2.Client(who, options),
+    make: () => new v2.Client(who, { capabilities, ...options }),
     http: (to) => new v2.StreamableHTTPClientTransport(new URL(to)),
     stdio: () => new StdioOfV2(child),
     call: (client, params, options) => client.callTool(params, options),
+    asks: (client, person) => client.setRequestHandler("elicitation/create", person),
     spoken: (client) => client.getNegotiatedProtocolVersion(),
   })),
 ];
@@ -119,13 +123,19 @@ async function cancellation(call, name, isOver) {
   that("and the server is done with it", await isOver());
 }
 
-async function connected({ make, spoken, call, folder, version, revision }, transport, how, use) {
+async function connected({ make, asks, spoken, call, folder, version, revision }, transport, how, use) {
   isClient(folder, version);
   speaking(`${how}, ${revision}`);
   const client = make();
+  const asked = [];
+  asks(client, ({ params }) => {
+    asked.push(params.message);
+    const content = Object.fromEntries(Object.keys(params.requestedSchema.properties).map((name) => [name, "blue"]));
+    return { action: "accept", content };
+  });
   await client.connect(transport);
   equal("speaks the revision that is meant", spoken(client, transport), revision);
-  await use(client, (params, options) => call(client, params, options));
+  await use(client, (params, options) => call(client, params, options), { asked, revision });
   await client.close();
 }
 
@@ -138,7 +148,12 @@ async function drydockItself(client, call) {
   await cancellation(call, "diagnose_cluster", async () => !(await call({ name: "current_time", arguments: {} })).isError);
 }
 
-async function fixtureServer(client, call) {
+async function fixtureServer(client, call, { asked, revision }) {
+  // In a session the server asks; without one it answers with what it asks, here twice.
+  const asks = { "2025-11-25": ["test_elicitation", 1], "2026-07-28": ["test_input_required_result_multi_round", 2] };
+  const [name, times] = asks[revision];
+  const answer = await call({ name, arguments: { message: "Which color?" } });
+  that("a person is asked", answer.content[0].text.includes("blue") && asked.length === times, { answer, asked });
   const givenUp = async () => Number((await call({ name: "test_given_up", arguments: {} })).content[0].text);
   const before = await givenUp();
   await cancellation(call, "test_wait", async () => {
