@@ -37,7 +37,7 @@ impl Cluster {
             ClusterSource::Context(name) => open_context(Some(name.clone())).await,
             ClusterSource::Eks(name) => {
                 let clusters = Clusters::eks(Aws::from_environment(), name.clone());
-                clusters.find(&ClusterRef::default()).await
+                Box::pin(clusters.find(&ClusterRef::default())).await
             }
             ClusterSource::Infer => match Config::incluster() {
                 Ok(config) => connect("in-cluster".to_owned(), config, Link::default()).await,

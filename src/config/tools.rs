@@ -31,6 +31,10 @@ pub struct ToolArgs {
     /// File to which each change is appended, one JSON object per line [default: the log]
     #[arg(long, value_name = "FILE", env = "DRYDOCK_AUDIT", help_heading = HEADING)]
     pub audit: Option<PathBuf>,
+    /// Folder of this machine from which callers may have manifests and templates read by their path [default: no file is
+    /// read]
+    #[arg(long, value_name = "DIR", env = "DRYDOCK_YAML_FOLDER", help_heading = HEADING)]
+    pub yaml_folder: Option<PathBuf>,
     /// Room for what was cut of long answers, until it is read on, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 16, env = "DRYDOCK_KEEP_CUT", help_heading = HEADING)]
     pub keep_cut: usize,
