@@ -62,6 +62,7 @@ impl ToolArgs {
             (self.approval.is_some(), "--approval"),
             (!denied.is_empty(), "--deny-kind and --deny-namespace"),
             (self.audit.is_some(), "--audit"),
+            (self.yaml_folder.is_some(), "--yaml-folder"),
         ];
         for (given, flag) in useless {
             ensure!(
