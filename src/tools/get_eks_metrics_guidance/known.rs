@@ -45,8 +45,8 @@ impl Group {
 pub(super) fn metrics(of: ResourceType) -> Vec<Metric> {
     let groups: &[&Group] = match of {
         ResourceType::Cluster => &[&CLUSTER, &CONTROL_PLANE],
-        ResourceType::Node => &[&NODE, &NODE_TOTALS, &NODE_ENHANCED],
-        ResourceType::Pod => &[&POD, &POD_LIMITS, &POD_RESTARTS, &POD_ENHANCED, &CONTAINER],
+        ResourceType::Node => &[&NODE, &NODE_GPU, &NODE_TOTALS, &NODE_ENHANCED],
+        ResourceType::Pod => &[&POD, &POD_GPU, &POD_LIMITS, &POD_RESTARTS, &POD_ENHANCED, &CONTAINER],
         ResourceType::Namespace => &[&NAMESPACE],
         ResourceType::Service => &[&SERVICE],
     };
@@ -102,6 +102,18 @@ const NODE: Group = Group {
     ],
 };
 
+/// On nodes with GPUs whose device plugin tells of them.
+const NODE_GPU: Group = Group {
+    namespace: INSIGHTS,
+    source: "enhanced",
+    dimensions: &["ClusterName", "ClusterName,InstanceId,NodeName"],
+    rows: &[
+        ("node_gpu_limit", "Count", "GPUs of the node"),
+        ("node_gpu_usage_total", "Count", "GPUs that pods use"),
+        ("node_gpu_reserved_capacity", "Percent", "GPUs requested by pods, of the node's"),
+    ],
+};
+
 /// Of single nodes only enhanced observability has them.
 const NODE_TOTALS: Group = Group {
     namespace: INSIGHTS,
@@ -151,6 +163,19 @@ const POD: Group = Group {
         ("pod_network_tx_bytes", "Bytes/Second", "bytes sent"),
         ("pod_cpu_utilization_over_pod_limit", "Percent", "CPU used, of the pod's limit"),
         ("pod_memory_utilization_over_pod_limit", "Percent", "memory used, of the pod's limit"),
+    ],
+};
+
+/// Of pods that ask for GPUs.
+const POD_GPU: Group = Group {
+    namespace: INSIGHTS,
+    source: "enhanced",
+    dimensions: &["ClusterName", "ClusterName,Namespace,PodName", "ClusterName,FullPodName,Namespace,PodName"],
+    rows: &[
+        ("pod_gpu_request", "Count", "GPUs requested; as many as the limit"),
+        ("pod_gpu_limit", "Count", "GPUs that the pod may use"),
+        ("pod_gpu_usage_total", "Count", "GPUs in use"),
+        ("pod_gpu_reserved_capacity", "Percent", "GPUs requested, of the node's"),
     ],
 };
 
