@@ -28,10 +28,10 @@ use crate::a2a::{self, JwtSigner, Push, PushSettings, RequestLimits, Surface};
 use crate::agent::{Agent, Budget};
 use crate::agent_card::{self, Publication, PublishedCard};
 use crate::auth::Authenticator;
-use crate::cluster::{ClusterInfo, Clusters};
+use crate::cluster::ClusterInfo;
 use crate::model::Runbook;
 use crate::tasks::{AgentExecutor, Recovered, RunnerLimits, SqliteTaskStore, TaskRunner, TaskStore};
-use crate::tools::{Environment, Registry};
+use crate::tools::{Environment, Registry, Toolbox};
 
 /// How long running tasks may take to end when the server stops. What is not done then is for the next start.
 const TASK_GRACE: Duration = Duration::from_secs(5);
@@ -71,6 +71,32 @@ pub struct Settings {
     pub push: PushSettings,
     /// Bounds of one task.
     pub budget: Budget,
+}
+
+/// What an agent works with.
+pub struct Work {
+    /// Its tools.
+    toolbox: Arc<dyn Toolbox>,
+    /// The cluster that it looks at, where it is only one and known.
+    cluster: Option<ClusterInfo>,
+}
+
+impl Work {
+    /// drydock's own tools, in this process.
+    pub fn here(environment: Environment) -> Self {
+        let cluster = environment.clusters.only().map(|cluster| cluster.info.clone());
+        Self { toolbox: Arc::new(Registry::standard(environment)), cluster }
+    }
+
+    /// The tools of a server elsewhere, which knows its clusters.
+    pub fn elsewhere(toolbox: Arc<dyn Toolbox>) -> Self {
+        Self { toolbox, cluster: None }
+    }
+
+    /// The cluster that it looks at, where it is only one and known.
+    pub fn cluster(&self) -> Option<&ClusterInfo> {
+        self.cluster.as_ref()
+    }
 }
 
 /// How an agent meets its callers.
@@ -118,15 +144,15 @@ pub struct App {
 }
 
 impl App {
-    /// The agent that looks at the clusters of this environment.
+    /// The agent that works with these tools.
     ///
     /// # Errors
     /// The storage is in use or cannot be opened; the card is wrong.
-    pub async fn build(settings: Settings, environment: Environment) -> anyhow::Result<Self> {
-        let card = build_card(&settings, &environment.clusters)?;
+    pub async fn build(settings: Settings, work: Work) -> anyhow::Result<Self> {
+        let card = build_card(&settings, work.cluster.as_ref())?;
         let push = build_push(&settings);
         let (store, scratch) = build_store(&settings.storage).await?;
-        let executor = build_agent(environment, settings.budget);
+        let executor = build_agent(work, settings.budget);
         let reception = Reception {
             card,
             authenticator: settings.authenticator,
@@ -192,14 +218,14 @@ impl App {
     }
 }
 
-fn build_card(settings: &Settings, clusters: &Clusters) -> anyhow::Result<PublishedCard> {
+fn build_card(settings: &Settings, cluster: Option<&ClusterInfo>) -> anyhow::Result<PublishedCard> {
     let security = security::security(&settings.authenticator);
     let publication = Publication {
         push: true,
         extended: security.is_some(),
         security,
-        details: Some(match clusters.only() {
-            Some(cluster) => looks_at(&cluster.info),
+        details: Some(match cluster {
+            Some(cluster) => looks_at(cluster),
             None => "It looks at the cluster that is named, and asks where that is not clear.".to_owned(),
         }),
         ..settings.publication.clone()
@@ -228,10 +254,9 @@ fn looks_at(cluster: &ClusterInfo) -> String {
     format!("It looks at the cluster \"{}\"{}{recorded}.", plain(&cluster.name), version.unwrap_or_default())
 }
 
-fn build_agent(environment: Environment, budget: Budget) -> Arc<dyn AgentExecutor> {
-    let name = environment.clusters.only().map(|cluster| cluster.info.name.clone());
-    let tools = Registry::standard(environment);
-    Arc::new(Agent::new(Arc::new(Runbook), Arc::new(tools), name, budget))
+fn build_agent(work: Work, budget: Budget) -> Arc<dyn AgentExecutor> {
+    let name = work.cluster.map(|cluster| cluster.name);
+    Arc::new(Agent::new(Arc::new(Runbook), work.toolbox, name, budget))
 }
 
 async fn build_store(storage: &Storage) -> anyhow::Result<(Arc<dyn TaskStore>, Option<Scratch>)> {

@@ -16,7 +16,7 @@ use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 
 pub use auth::{AuthArgs, AuthMode};
-pub use targets::{Named, Place, TargetArgs, TargetSettings};
+pub use targets::{Named, Place, TargetArgs, TargetSettings, ToolServerArgs};
 pub use tools::{ApprovalMode, ToolArgs};
 
 use crate::a2a::AllowRule;

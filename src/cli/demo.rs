@@ -16,7 +16,7 @@ use crate::a2a::types::{Message, PartContent, Role, Task, TaskState};
 use crate::a2a::{A2aClient, PushSettings, RequestLimits};
 use crate::agent::{Budget, REPORT_ARTIFACT};
 use crate::agent_card::Publication;
-use crate::app::{App, Settings, Storage};
+use crate::app::{App, Settings, Storage, Work};
 use crate::auth::Authenticator;
 use crate::cluster::{Bundle, Cluster};
 use crate::diagnosis::report::{Report, Severity};
@@ -75,7 +75,7 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
         cluster.info.name,
         cluster.info.version.as_deref().unwrap_or("of some version"),
     ))?;
-    let app = App::build(settings, Environment::of(cluster)).await?;
+    let app = App::build(settings, Work::here(Environment::of(cluster))).await?;
     let ended = CancellationToken::new();
     let server = tokio::spawn(app.serve(listener, ended.clone().cancelled_owned()));
     tokio::pin!(stop);

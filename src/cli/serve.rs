@@ -4,6 +4,7 @@ use std::future::pending;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
@@ -13,9 +14,10 @@ use super::Exit;
 use super::terminal::{BOLD, print, styled};
 use crate::a2a::{PushSettings, RequestLimits};
 use crate::agent_card::{CardSigner, KEYS_PATH, Publication};
-use crate::app::{App, Settings, Storage, environment};
+use crate::app::{App, Settings, Storage, Work, environment};
 use crate::cluster::{Cluster, ClusterSource};
-use crate::config::{AuthArgs, AuthMode, ClusterArgs, ServerArgs, default_data_dir};
+use crate::config::{AuthArgs, AuthMode, ClusterArgs, ServerArgs, ToolServerArgs, default_data_dir};
+use crate::mcp::{BareNames, RemoteToolbox};
 use crate::tasks::RunnerLimits;
 use crate::tools::{Environment, Gate};
 
@@ -30,6 +32,8 @@ pub(super) struct ServeArgs {
     cluster: ClusterArgs,
     #[command(flatten)]
     server: ServerArgs,
+    #[command(flatten)]
+    tools: ToolServerArgs,
     /// Folder for tasks [default: $XDG_DATA_HOME/drydock or ~/.local/share/drydock]
     #[arg(long, value_name = "DIR", env = "DRYDOCK_DATA")]
     data: Option<PathBuf>,
@@ -39,6 +43,8 @@ const EXAMPLES: &str = "\
 Examples:
   drydock serve                                   the current kubeconfig context
   drydock serve --bundle ./recorded --port 9100   a recorded cluster
+  drydock serve --eks                             any EKS cluster that the AWS credentials can see
+  drydock serve --tools http://127.0.0.1:8000/mcp the tools of an MCP server or gateway
   drydock serve --host 0.0.0.0 --public-url https://dd.example.com \\
     --issuer https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Example \\
     --allowed-client 1example23456789 --required-scope drydock/read
@@ -68,13 +74,15 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
     let folder = args.data.clone().or_else(default_data_dir);
     let folder = folder.context("where is the folder for tasks? There is no HOME: say --data DIR")?;
     let stop = stop_signal().context("signals cannot be received")?;
-    let environment = agents_environment(&args.cluster).await?;
+    let work = work(&args).await?;
     let listener = listen((args.server.host, args.server.port).into()).await?;
     let address = listener.local_addr()?;
     let publication = publication(&args.server, address)?;
     let callers = callers(&args.server.auth);
-    let looks_at = looks_at(&environment);
-    let announcement = announcement(&looks_at, address, &publication, &callers, &folder);
+    let mut announcement = announcement(&looks_at(&args, &work), address, &publication, &callers, &folder);
+    if let Some(url) = &args.tools.tools {
+        announcement.push_str(&format!("  tools         {url}\n\n"));
+    }
     let settings = Settings {
         storage: Storage::Folder(folder.clone()),
         card: args.server.card.clone(),
@@ -85,7 +93,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
         push: PushSettings { allow: args.server.push_allow.clone(), ..PushSettings::default() },
         budget: args.server.budget(),
     };
-    let app = App::build(settings, environment).await?;
+    let app = App::build(settings, work).await?;
     print(&announcement)?;
     app.serve(listener, stop).await?;
     Ok(Exit::Fine)
@@ -100,9 +108,23 @@ async fn agents_environment(cluster: &ClusterArgs) -> anyhow::Result<Environment
     }
 }
 
-fn looks_at(environment: &Environment) -> String {
-    let all = || "the EKS clusters of this AWS account".to_owned();
-    environment.clusters.only().map_or_else(all, |cluster| cluster.info.name.clone())
+/// The agent's tools: those of a server elsewhere, or our own.
+async fn work(args: &ServeArgs) -> anyhow::Result<Work> {
+    Ok(match args.tools.server()? {
+        Some((url, credentials)) => {
+            let remote = RemoteToolbox::at("tools", &url, credentials)?;
+            Work::elsewhere(Arc::new(BareNames::new(Arc::new(remote))))
+        }
+        None => Work::here(agents_environment(&args.cluster).await?),
+    })
+}
+
+fn looks_at(args: &ServeArgs, work: &Work) -> String {
+    match (work.cluster(), &args.tools.tools) {
+        (Some(cluster), _) => cluster.name.clone(),
+        (None, Some(_)) => "the clusters of another server's tools".to_owned(),
+        (None, None) => "the EKS clusters of this AWS account".to_owned(),
+    }
 }
 
 fn limits(args: &ServerArgs) -> RunnerLimits {

@@ -37,6 +37,55 @@ pub struct TargetArgs {
     pub target_timeout: u64,
 }
 
+/// The server whose tools an agent uses instead of drydock's own.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ToolServerArgs {
+    /// MCP server or gateway whose tools the agent uses instead of its own
+    #[arg(long, value_name = "URL", env = "DRYDOCK_TOOLS", conflicts_with_all = ["bundle", "context", "eks"])]
+    pub tools: Option<String>,
+    /// How that server is told who calls: bearer:SECRET, header:NAME:SECRET, query:NAME:SECRET, client:ID:SECRET or
+    /// sigv4:SERVICE:REGION; SECRET is env=VARIABLE or file=PATH
+    #[arg(long, value_name = "HOW", env = "DRYDOCK_TOOLS_AUTH", requires = "tools")]
+    pub tools_auth: Option<String>,
+    /// Where tokens for it come from, with client credentials
+    #[arg(long, value_name = "URL", env = "DRYDOCK_TOOLS_TOKEN_URL", requires = "tools_auth")]
+    pub tools_token_url: Option<String>,
+    /// Scope to ask for there; repeatable
+    #[arg(
+        long = "tools-scope",
+        value_name = "SCOPE",
+        env = "DRYDOCK_TOOLS_SCOPES",
+        value_delimiter = ',',
+        requires = "tools_auth"
+    )]
+    pub tools_scopes: Vec<String>,
+}
+
+impl ToolServerArgs {
+    /// The server and how it is told who calls, where one is named.
+    ///
+    /// # Errors
+    /// The flags contradict each other, or name a secret that cannot be read.
+    pub fn server(&self) -> anyhow::Result<Option<(String, Credentials)>> {
+        let Some(url) = &self.tools else { return Ok(None) };
+        let said = |value: &String| Named { name: "tools".to_owned(), value: value.clone() };
+        let all = TargetArgs {
+            token_urls: self.tools_token_url.iter().map(said).collect(),
+            scopes: self.tools_scopes.iter().map(said).collect(),
+            ..TargetArgs::default()
+        };
+        let credentials = match &self.tools_auth {
+            None => Credentials::None,
+            Some(how) => all.credentials("tools", how).context("--tools-auth")?,
+        };
+        ensure!(
+            !matches!(credentials, Credentials::PassThrough),
+            "--tools-auth pass-through is for a gateway: tasks go on when their callers are gone"
+        );
+        Ok(Some((url.clone(), credentials)))
+    }
+}
+
 /// Something that is said about a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {

@@ -1,5 +1,6 @@
 //! The tools as an MCP server: the wire of three revisions, who may call, what a person approves.
 
+mod agent;
 mod approval;
 mod library;
 mod protected;

@@ -170,7 +170,11 @@ const POD: Group = Group {
 const POD_GPU: Group = Group {
     namespace: INSIGHTS,
     source: "enhanced",
-    dimensions: &["ClusterName", "ClusterName,Namespace,PodName", "ClusterName,FullPodName,Namespace,PodName"],
+    dimensions: &[
+        "ClusterName",
+        "ClusterName,Namespace,PodName",
+        "ClusterName,FullPodName,Namespace,PodName",
+    ],
     rows: &[
         ("pod_gpu_request", "Count", "GPUs requested; as many as the limit"),
         ("pod_gpu_limit", "Count", "GPUs that the pod may use"),
