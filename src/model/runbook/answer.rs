@@ -36,7 +36,7 @@ pub(super) fn blocks(question: &Question, known: &Known<'_>) -> Vec<String> {
 fn is_aside(topic: Topic, target: &Target) -> bool {
     let asks_for_a_list = match topic {
         Topic::Pods | Topic::Nodes | Topic::Events | Topic::ApiVersions => true,
-        Topic::Health | Topic::Rollouts | Topic::Logs => false,
+        Topic::Health | Topic::Performance | Topic::Rollouts | Topic::Logs => false,
     };
     asks_for_a_list && !matches!(target, Target::Object(_))
 }
@@ -95,11 +95,23 @@ fn topic(topic: Topic, target: &Target, known: &Known<'_>) -> Vec<String> {
         Topic::Health => Vec::new(),
         Topic::Pods => section(&format!("Pods in {place}"), &lists(&["pods"])),
         Topic::Nodes => section("Nodes", &lists(&["nodes"])),
-        Topic::Rollouts => {
-            section(&format!("Workloads in {place}"), &lists(&["deployments", "statefulsets", "daemonsets"]))
-        }
+        Topic::Performance => [
+            section("Usage", &shown("get_metrics")),
+            section("The way of a request", &shown("trace_service")),
+            section("CloudWatch", &shown("get_cloudwatch_metrics")),
+        ]
+        .concat(),
+        Topic::Rollouts => [
+            section(&format!("Workloads in {place}"), &lists(&["deployments", "statefulsets", "daemonsets"])),
+            section("Revisions", &shown("rollout_history")),
+        ]
+        .concat(),
         Topic::Events => section("Events", &shown("get_k8s_events")),
-        Topic::Logs => section("Log", &shown("get_pod_logs")),
+        Topic::Logs => [
+            section("Log", &shown("get_pod_logs")),
+            section("Log in CloudWatch", &shown("get_cloudwatch_logs")),
+        ]
+        .concat(),
         Topic::ApiVersions => section("API versions", &shown("list_api_versions")),
     }
 }
@@ -130,8 +142,18 @@ fn root_causes(report: &Report) -> impl Iterator<Item = &crate::diagnosis::repor
 
 /// What could not be read, once each.
 fn troubles(known: &Known<'_>) -> Option<String> {
-    let tools =
-        ["diagnose_cluster", "list_k8s_resources", "get_pod_logs", "get_k8s_events", "list_api_versions"];
+    let tools = [
+        "diagnose_cluster",
+        "list_k8s_resources",
+        "get_pod_logs",
+        "get_k8s_events",
+        "list_api_versions",
+        "get_metrics",
+        "trace_service",
+        "rollout_history",
+        "get_cloudwatch_metrics",
+        "get_cloudwatch_logs",
+    ];
     let mut lines: Vec<String> = Vec::new();
     for result in tools.into_iter().flat_map(|tool| known.results_of(tool)) {
         let line = format!("- {}: {}\n", result.call.name, render::markdown_escape(&result.outcome.text));

@@ -100,6 +100,12 @@ impl<'a> Known<'a> {
         self.results_of("list_k8s_resources").any(|result| result.call.arguments["kind"] == *kind)
     }
 
+    /// The pod whose log was asked for and is not there.
+    pub(super) fn unread_log(&self) -> Option<&'a str> {
+        let mut logs = self.results_of("get_pod_logs").filter(|result| result.outcome.is_error);
+        logs.next()?.call.arguments["pod_name"].as_str()
+    }
+
     /// Every object that a diagnosis speaks of.
     pub(super) fn reported(&self) -> impl Iterator<Item = &ObjectRef> {
         let findings = self.reports.iter().flat_map(|report| &report.findings);

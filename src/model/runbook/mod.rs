@@ -3,6 +3,7 @@
 //! Each turn it reads the whole conversation anew: the question says what has to be known, the results so far say what
 //! is known, and the difference is what it asks for. When nothing is missing, it writes the answer.
 
+mod account;
 mod answer;
 mod known;
 mod place;
@@ -93,6 +94,7 @@ fn wanted(question: &Question, known: &Known<'_>) -> Vec<Wanted> {
         calls.push(("diagnose_cluster", diagnosis_of(&target)));
     }
     calls.extend(topic_calls(question.topic, &target, known));
+    calls.extend(account::calls(question.topic, &target, known));
     calls
 }
 
@@ -134,11 +136,37 @@ fn topic_calls(topic: Topic, target: &Target, known: &Known<'_>) -> Vec<Wanted> 
         Topic::Health => Vec::new(),
         Topic::Pods => list("pods"),
         Topic::Nodes => vec![("list_k8s_resources", json!({ "kind": "nodes", "limit": 200 }))],
-        Topic::Rollouts => ["deployments", "statefulsets", "daemonsets"].into_iter().flat_map(list).collect(),
+        Topic::Performance => performance(target, &namespaces),
+        Topic::Rollouts => {
+            let lists = ["deployments", "statefulsets", "daemonsets"].into_iter().flat_map(list);
+            lists.chain(history(target)).collect()
+        }
         Topic::Events => events(target, &namespaces),
         Topic::Logs => logs(target, known),
         Topic::ApiVersions => vec![("list_api_versions", json!({}))],
     }
+}
+
+/// Usage, and the way of a request to what is slow.
+fn performance(target: &Target, namespaces: &[Value]) -> Vec<Wanted> {
+    let usage = namespaces.iter().map(|namespace| {
+        ("get_metrics", json!({ "kind": "pods", "namespace": namespace, "sort_by": "cpu", "limit": 20 }))
+    });
+    let mut calls: Vec<Wanted> = usage.collect();
+    calls.push(("get_metrics", json!({ "kind": "nodes", "limit": 50 })));
+    if let Target::Object(object) = target {
+        let arguments = json!({ "kind": object.kind, "name": object.name, "namespace": object.namespace });
+        calls.push(("trace_service", arguments));
+    }
+    calls
+}
+
+/// What changed last in a workload that rolls out.
+fn history(target: &Target) -> Option<Wanted> {
+    let Target::Object(object) = target else { return None };
+    let rolls_out = ["Deployment", "StatefulSet", "DaemonSet"].contains(&object.kind.as_str());
+    let arguments = json!({ "kind": object.kind, "name": object.name, "namespace": object.namespace });
+    rolls_out.then_some(("rollout_history", arguments))
 }
 
 fn events(target: &Target, namespaces: &[Value]) -> Vec<Wanted> {

@@ -9,6 +9,8 @@ use crate::diagnosis::report::Scope;
 pub(super) enum Topic {
     /// What is wrong, and why.
     Health,
+    /// What is used of what there is, and why something is slow.
+    Performance,
     /// The list of pods.
     Pods,
     /// The list of nodes.
@@ -49,6 +51,32 @@ pub(super) struct Question {
 const TOPICS: &[(Topic, &[&str])] = &[
     (Topic::Logs, &["log", "logs", "logged", "stacktrace", "로그"]),
     (Topic::Events, &["event", "events", "이벤트"]),
+    (
+        Topic::Performance,
+        &[
+            "slow",
+            "slower",
+            "slowly",
+            "slowness",
+            "latency",
+            "performance",
+            "cpu",
+            "metrics",
+            "utilization",
+            "usage",
+            "throttled",
+            "throttling",
+            "느려",
+            "느린",
+            "느립",
+            "느리",
+            "성능",
+            "지연",
+            "메트릭",
+            "사용량",
+            "사용률",
+        ],
+    ),
     (Topic::Nodes, &["node", "nodes", "capacity", "노드", "용량"]),
     (
         Topic::Rollouts,

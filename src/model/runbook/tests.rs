@@ -236,7 +236,8 @@ fn play_turns(conversation: &[Turn], clusters: &[&str]) -> (Vec<ToolCall>, Strin
 
 fn specs_of_an_account() -> Vec<ToolSpec> {
     let schema = json!({ "properties": { "cluster_name": {}, "region": {} } });
-    let of_cluster = TOOLS.iter().map(|name| ToolSpec::named(*name, schema.clone()));
+    let more = ["get_metrics", "trace_service", "rollout_history", "get_cloudwatch_metrics"];
+    let of_cluster = TOOLS.iter().chain(&more).map(|name| ToolSpec::named(*name, schema.clone()));
     let of_account = ["set_aws_region", "list_eks_clusters"].map(|name| ToolSpec::named(name, json!({})));
     of_cluster.chain(of_account).collect()
 }
@@ -316,4 +317,24 @@ fn a_new_question_is_no_answer_to_the_old_one() {
     let (calls, _) = play_over(&["prod", "test"], &["List the pods", "What are the events in prod?"]);
     assert!(calls.iter().any(|call| call.name == "get_k8s_events"));
     assert!(calls.iter().all(|call| call.arguments["kind"] != "pods"));
+}
+
+#[test]
+fn what_is_slow_is_measured_and_its_requests_are_followed() {
+    let (calls, _) = play_over(&["prod"], &["Why is catalog slow?"]);
+    let made = |tool: &str| calls.iter().find(|call| call.name == tool).map(|call| call.arguments.clone());
+    assert_eq!(made("trace_service").expect("it is traced")["name"], "catalog");
+    assert_eq!(made("get_metrics").expect("usage is read")["namespace"], "shop");
+    let metrics = made("get_cloudwatch_metrics").expect("CloudWatch is asked");
+    assert_eq!((&metrics["cluster_name"], &metrics["region"]), (&json!("prod"), &json!("eu-west-1")));
+}
+
+#[test]
+fn a_rollout_is_told_with_its_revisions() {
+    let (calls, _) = play_over(&["prod"], &["Show the rollout of deployment catalog"]);
+    let history = calls.iter().find(|call| call.name == "rollout_history").expect("revisions are read");
+    assert_eq!(
+        (&history.arguments["kind"], &history.arguments["namespace"]),
+        (&json!("Deployment"), &json!("shop"))
+    );
 }
