@@ -32,6 +32,17 @@ impl Cache {
         cached.as_ref().filter(|(at, _)| at.elapsed() < lifetime).map(|(_, kinds)| Arc::clone(kinds))
     }
 
+    /// Forgets what is known where it may be outdated by a change of an object of this kind: one that defines kinds, or one
+    /// of a kind that was just defined.
+    pub(super) fn changed(&self, kind: &Kind) {
+        let defines = ["apiextensions.k8s.io", "apiregistration.k8s.io"].contains(&kind.group.as_str());
+        let mut cached = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let is_known = cached.as_ref().is_none_or(|(_, kinds)| kinds.contains(kind));
+        if defines || !is_known {
+            *cached = None;
+        }
+    }
+
     fn set(&self, kinds: Arc<[Kind]>) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), kinds));
     }
@@ -269,6 +280,16 @@ mod tests {
         tokio::time::advance(RECHECKED_AFTER).await;
         cluster.resolve("pod", None).await.unwrap();
         assert_eq!(server.asked.load(Ordering::SeqCst), 1);
+        assert_eq!(cluster.resolve("coupon", None).await.unwrap().plural, "coupons");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_kind_that_was_defined_here_is_found_at_once() {
+        let server = Arc::default();
+        let cluster = cluster(&server);
+        assert!(cluster.resolve("coupon", None).await.is_err());
+        server.defined.store(true, Ordering::SeqCst);
+        cluster.discovery.changed(&kind("example.com", "v1", "Coupon", "coupons"));
         assert_eq!(cluster.resolve("coupon", None).await.unwrap().plural, "coupons");
     }
 

@@ -61,6 +61,9 @@ impl Cluster {
     ) -> Result<Value, ClusterError> {
         let mut object = self.change_unredacted(kind, namespace, name, change, dry_run).await?;
         redact::object(&mut object);
+        if !dry_run {
+            self.discovery.changed(kind);
+        }
         Ok(object)
     }
 
