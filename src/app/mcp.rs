@@ -41,7 +41,9 @@ pub async fn serve_mcp<S: ServerHandler + Clone>(
     let anonymous = authenticator.is_anonymous();
     let host = public_url.as_ref().and_then(|url| url.parse::<Uri>().ok()?.host().map(str::to_owned));
     let stopping = CancellationToken::new();
-    let surface = Surface { authenticator, public_url, stateless, stopping: stopping.clone() };
+    let anonymous_may_write = address.to_canonical().is_loopback();
+    let surface =
+        Surface { authenticator, public_url, stateless, anonymous_may_write, stopping: stopping.clone() };
     let router = mcp::router(server, surface).layer(CatchPanicLayer::custom(|_| internal_error()));
     let router = browsers::guarded(router, address, anonymous, host.as_deref());
     let mut serving = tokio::spawn(connections::serve(listener, router, connections, stopping.clone()));

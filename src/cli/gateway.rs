@@ -1,6 +1,7 @@
 //! `drydock gateway`.
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
@@ -8,7 +9,7 @@ use clap::Args;
 
 use super::Exit;
 use super::mcp::own_tools;
-use super::serve::{callers, listen, stop_signal};
+use super::serve::{callers, listen, stop_signal, unless_stopped};
 use super::terminal::{BOLD, print, styled};
 use crate::app::{ConnectionLimits, McpSettings, serve_mcp};
 use crate::config::{
@@ -80,6 +81,7 @@ Exit codes:
 pub(super) async fn run(args: GatewayArgs) -> anyhow::Result<Exit> {
     let asks = args.auth.mode() != AuthMode::None;
     check_exposure(args.host, args.allow_unauthenticated || asks)?;
+    args.tools.check_callers(args.host, asks)?;
     let targets = args.targets.targets()?;
     let pass_tokens = targets.iter().any(|target| matches!(target.credentials, Credentials::PassThrough));
     ensure!(
@@ -87,12 +89,9 @@ pub(super) async fn run(args: GatewayArgs) -> anyhow::Result<Exit> {
         "pass-through passes on the tokens of callers, and callers are asked for none: add --issuer URL"
     );
     let authenticator = args.auth.authenticator()?;
-    let stop = stop_signal().context("signals cannot be received")?;
-    let mut behind = Vec::new();
-    for target in &targets {
-        let toolbox = toolbox(target, &args).await?;
-        behind.push(Target { name: target.name.clone(), toolbox, timeout: args.targets.timeout() });
-    }
+    let mut stop = pin!(stop_signal().context("signals cannot be received")?);
+    let behind = unless_stopped(stop.as_mut(), behind(&targets, &args)).await?;
+    let Some(behind) = behind else { return Ok(Exit::Fine) };
     let offer = Offer { pass_tokens, ..Offer::gateway(Arc::new(Gateway::new(behind)?)) };
     let listener = listen((args.host, args.port).into()).await?;
     print(&announcement(&args, &targets, listener.local_addr()?))?;
@@ -104,6 +103,15 @@ pub(super) async fn run(args: GatewayArgs) -> anyhow::Result<Exit> {
     };
     serve_mcp(McpServer::over_http(offer), settings, listener, stop).await?;
     Ok(Exit::Fine)
+}
+
+async fn behind(targets: &[TargetSettings], args: &GatewayArgs) -> anyhow::Result<Vec<Target>> {
+    let mut behind = Vec::new();
+    for target in targets {
+        let toolbox = toolbox(target, args).await?;
+        behind.push(Target { name: target.name.clone(), toolbox, timeout: args.targets.timeout() });
+    }
+    Ok(behind)
 }
 
 async fn toolbox(target: &TargetSettings, args: &GatewayArgs) -> anyhow::Result<Arc<dyn Toolbox>> {

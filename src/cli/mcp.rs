@@ -2,13 +2,14 @@
 
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use clap::Args;
 
 use super::Exit;
-use super::serve::{listen, stop_signal};
+use super::serve::{listen, stop_signal, unless_stopped};
 use super::terminal::{BOLD, print, styled};
 use crate::app::{ConnectionLimits, McpSettings, environment, serve_mcp};
 use crate::config::{ApprovalMode, AuthArgs, AuthMode, ClusterArgs, ToolArgs, check_exposure, web_url};
@@ -72,12 +73,12 @@ Exit codes:
   64  wrong usage"#;
 
 pub(super) async fn run(args: McpArgs) -> anyhow::Result<Exit> {
-    let stop = stop_signal().context("signals cannot be received")?;
+    let mut stop = pin!(stop_signal().context("signals cannot be received")?);
     if args.http {
         return over_http(args, stop).await;
     }
     ensure!(args.auth.mode() == AuthMode::None, "a client on stdin is not asked for a token: add --http");
-    let offer = offer(&args).await?;
+    let Some(offer) = unless_stopped(stop.as_mut(), offer(&args)).await? else { return Ok(Exit::Fine) };
     if std::io::stdin().is_terminal() {
         eprintln!(
             "drydock: speaking MCP on stdin and stdout; clients start this, people want drydock diagnose"
@@ -87,15 +88,12 @@ pub(super) async fn run(args: McpArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Fine)
 }
 
-async fn over_http(args: McpArgs, stop: impl Future<Output = ()>) -> anyhow::Result<Exit> {
+async fn over_http(args: McpArgs, mut stop: Pin<&mut impl Future<Output = ()>>) -> anyhow::Result<Exit> {
     let asks = args.auth.mode() != AuthMode::None;
     check_exposure(args.host, args.allow_unauthenticated || asks)?;
-    ensure!(
-        asks || !args.tools.allow_write || args.host.is_loopback(),
-        "changes by callers whom nobody asked who they are: let them authenticate (--issuer URL), or drop --allow-write"
-    );
+    args.tools.check_callers(args.host, asks)?;
     let authenticator = args.auth.authenticator()?;
-    let offer = offer(&args).await?;
+    let Some(offer) = unless_stopped(stop.as_mut(), offer(&args)).await? else { return Ok(Exit::Fine) };
     let listener = listen((args.host, args.port).into()).await?;
     print(&announcement(&args, listener.local_addr()?))?;
     let settings = McpSettings {
@@ -114,7 +112,7 @@ async fn offer(args: &McpArgs) -> anyhow::Result<Offer> {
 
 /// drydock's own tools, on what these flags name.
 pub(super) async fn own_tools(cluster: &ClusterArgs, tools: &ToolArgs) -> anyhow::Result<Registry> {
-    let environment = environment(&cluster.source(), tools.gate()?).await?;
+    let environment = Box::pin(environment(&cluster.source(), tools.gate()?)).await?;
     Ok(Registry::standard(environment).keeping(tools.keep_cut.saturating_mul(1 << 20)))
 }
 

@@ -4,6 +4,7 @@ use std::future::pending;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -73,8 +74,8 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
     let authenticator = args.server.auth.authenticator()?;
     let folder = args.data.clone().or_else(default_data_dir);
     let folder = folder.context("where is the folder for tasks? There is no HOME: say --data DIR")?;
-    let stop = stop_signal().context("signals cannot be received")?;
-    let work = work(&args).await?;
+    let mut stop = pin!(stop_signal().context("signals cannot be received")?);
+    let Some(work) = unless_stopped(stop.as_mut(), work(&args)).await? else { return Ok(Exit::Fine) };
     let listener = listen((args.server.host, args.server.port).into()).await?;
     let address = listener.local_addr()?;
     let publication = publication(&args.server, address)?;
@@ -103,8 +104,8 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
 /// at the start, but for EKS, where it can be found out.
 async fn agents_environment(cluster: &ClusterArgs) -> anyhow::Result<Environment> {
     match cluster.source() {
-        source @ ClusterSource::Eks(_) => environment(&source, Gate::read_only()).await,
-        source => Ok(Environment::of(Cluster::open(&source).await?)),
+        source @ ClusterSource::Eks(_) => Box::pin(environment(&source, Gate::read_only())).await,
+        source => Ok(Environment::of(Box::pin(Cluster::open(&source)).await?)),
     }
 }
 
@@ -213,6 +214,17 @@ pub(super) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
         ),
         _ => anyhow::anyhow!("cannot listen on {address}: {error}"),
     })
+}
+
+/// The result of work, or none where the signal to stop comes first: opening a cluster may take a while.
+pub(super) async fn unless_stopped<T>(
+    stop: Pin<&mut impl Future<Output = ()>>,
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<Option<T>> {
+    tokio::select! {
+        () = stop => Ok(None),
+        done = work => done.map(Some),
+    }
 }
 
 /// Ends with the first signal that asks the process to stop. From then on a second one stops it at once.

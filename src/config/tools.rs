@@ -1,5 +1,6 @@
 //! What the tools may do: the flags, and the gate that they mean.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
@@ -50,6 +51,18 @@ pub enum ApprovalMode {
 }
 
 impl ToolArgs {
+    /// Refuses changes by callers on the network whom nobody asks who they are.
+    ///
+    /// # Errors
+    /// That is what the flags would allow.
+    pub fn check_callers(&self, host: IpAddr, asked: bool) -> anyhow::Result<()> {
+        ensure!(
+            asked || !self.allow_write || host.to_canonical().is_loopback(),
+            "changes by callers whom nobody asked who they are: let them authenticate (--issuer URL), or drop --allow-write"
+        );
+        Ok(())
+    }
+
     /// The gate that these flags mean.
     ///
     /// # Errors

@@ -39,6 +39,8 @@ pub struct Surface {
     /// Keep no sessions for the revisions that have them, and answer in JSON: what Amazon Bedrock AgentCore Runtime
     /// wants, which makes up sessions itself, and what several replicas behind one address need.
     pub stateless: bool,
+    /// Where nobody is asked who they are: whether they may ask for changes. Only on this machine.
+    pub anonymous_may_write: bool,
     /// Ends all streams.
     pub stopping: CancellationToken,
 }
@@ -46,13 +48,14 @@ pub struct Surface {
 struct Door {
     authenticator: Authenticator,
     public_url: Option<String>,
+    anonymous_may_write: bool,
     sessions: Arc<BoundedSessions>,
 }
 
 /// The HTTP surface of a server: `/mcp`, the metadata of its protection, `/health` and `/ping`. The server finds out who
 /// called from the [`Caller`] in the extensions of the request.
 pub fn router<S: ServerHandler + Clone>(server: S, surface: Surface) -> Router {
-    let Surface { authenticator, public_url, stateless, stopping } = surface;
+    let Surface { authenticator, public_url, stateless, anonymous_may_write, stopping } = surface;
     let sessions = Arc::new(BoundedSessions::default());
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(!stateless)
@@ -72,7 +75,7 @@ pub fn router<S: ServerHandler + Clone>(server: S, surface: Surface) -> Router {
         Router::new()
             .route_service(MCP_PATH, StreamableHttpService::new(factory, Arc::clone(&sessions), config))
     };
-    let door = Arc::new(Door { authenticator, public_url, sessions });
+    let door = Arc::new(Door { authenticator, public_url, anonymous_may_write, sessions });
     let guarded = mcp.layer(middleware::from_fn_with_state(Arc::clone(&door), let_in));
     Router::new()
         .route(METADATA_PATH, get(get_metadata))
@@ -103,7 +106,7 @@ async fn let_in(State(door): State<Arc<Door>>, mut request: Request, next: Next)
         *response.status_mut() = StatusCode::NO_CONTENT;
     }
     if let (None, Some(made)) = (session, session_of(response.headers())) {
-        door.sessions.belongs_to(&made, &principal.id);
+        door.sessions.belongs_to(&made, &principal.id).await;
     }
     response
 }
@@ -116,7 +119,10 @@ impl Door {
     fn caller(&self, principal: &Principal) -> Caller {
         let anonymous = self.authenticator.is_anonymous();
         let write = self.authenticator.scopes().write.as_ref();
-        let may_write = anonymous || write.is_some_and(|scope| principal.has_scope(scope));
+        let may_write = match anonymous {
+            true => self.anonymous_may_write,
+            false => write.is_some_and(|scope| principal.has_scope(scope)),
+        };
         Caller { id: principal.id.clone(), anonymous, may_write }
     }
 

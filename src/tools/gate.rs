@@ -164,7 +164,13 @@ impl Gate {
             }
             (Approval::Ask, Some(token)) => self.plans.redeem(token, &call.session.caller, act, now)?,
         }
-        Ok(Decision::Act(self.audit.begin(&call.session.caller, act, self.policy.approval)))
+        let begun = self.audit.begin(&call.session.caller, act, self.policy.approval);
+        begun.map(Decision::Act).map_err(|error| {
+            tracing::error!(%error, "the audit file cannot be written: changes are refused");
+            ToolError::Refused(
+                "nothing was changed, because it could not be recorded: the server's audit file cannot be written".to_owned(),
+            )
+        })
     }
 
     /// Writes down what came of an act.

@@ -68,8 +68,14 @@ impl Toolbox for Stub {
             "change" => {
                 let plan =
                     PendingAct { question: "Change it?".to_owned(), plan_token: "secret-plan".to_owned() };
-                let shown = json!({ "preview": "-red\n+blue", "planToken": "secret-plan" });
-                ToolOutcome { pending: Some(plan), ..ToolOutcome::new(shown, "a plan".to_owned()) }
+                let preview = match arguments["to"].as_str() {
+                    Some("long") => "x".repeat(20_000),
+                    Some("hidden") => "\u{1b}[2J-red\n\u{202e}+blue".to_owned(),
+                    _ => "-red\n+blue".to_owned(),
+                };
+                let shown = json!({ "preview": preview, "planToken": "secret-plan" });
+                let truncated = arguments["to"] == "cut";
+                ToolOutcome { pending: Some(plan), truncated, ..ToolOutcome::new(shown, "a plan".to_owned()) }
             }
             _ => ToolOutcome::failed(format!("there is no tool {name:?}")),
         }

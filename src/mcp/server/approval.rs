@@ -17,8 +17,8 @@ pub(super) const TOKEN: &str = "plan_token";
 const INPUT: &str = "approval";
 /// The member of the form.
 const APPROVE: &str = "approve";
-/// Longest preview in a question, in characters: people read it in a dialog.
-const MAX_PREVIEW: usize = 4_000;
+/// Longest preview in a question, in characters: what is approved is shown whole, or it is not asked about.
+const MAX_PREVIEW: usize = 16_000;
 
 /// What a person said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,10 @@ pub(super) enum Answer {
     Approved,
     /// Not to, or nothing that means yes.
     Declined,
+    /// Nothing: the client says that it can ask, and did not.
+    Unasked,
+    /// Nothing: the plan is too long to be shown whole.
+    TooLong,
 }
 
 /// How a person was asked.
@@ -48,9 +52,20 @@ pub(super) fn answer(responses: Option<&InputResponses>) -> Answer {
 }
 
 /// Asks the person at the client, where the client can.
-pub(super) async fn ask(cx: &RequestContext<RoleServer>, pending: &PendingAct, preview: &str) -> Asked {
-    let can_ask = cx.client_capabilities().is_some_and(|client| client.elicitation.is_some());
-    let Some(question) = question(pending, preview).filter(|_| can_ask) else { return Asked::Nobody };
+pub(super) async fn ask(
+    cx: &RequestContext<RoleServer>,
+    pending: &PendingAct,
+    preview: Option<&str>,
+) -> Asked {
+    let elicitation = cx.client_capabilities().and_then(|client| client.elicitation);
+    // Before there were forms and URLs, a client that said neither meant forms.
+    if !elicitation.is_some_and(|can| can.form.is_some() || can.url.is_none()) {
+        return Asked::Nobody;
+    }
+    let Some(preview) = preview.filter(|preview| preview.chars().count() <= MAX_PREVIEW) else {
+        return Asked::Now(Answer::TooLong);
+    };
+    let Some(question) = question(pending, preview) else { return Asked::Now(Answer::Unasked) };
     let is_stateless = cx.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
     if is_stateless {
         let request = InputRequest::Elicitation(ElicitRequest::new(question));
@@ -68,8 +83,9 @@ pub(super) async fn ask(cx: &RequestContext<RoleServer>, pending: &PendingAct, p
             Asked::Now(if approved { Answer::Approved } else { Answer::Declined })
         }
         Err(error) => {
-            tracing::debug!(%error, "the client could not ask");
-            Asked::Nobody
+            // A plan's token is for clients that cannot ask: who can, and does not, gets none.
+            tracing::info!(%error, "the client did not ask its user");
+            Asked::Now(Answer::Unasked)
         }
     }
 }
@@ -81,24 +97,36 @@ fn question(pending: &PendingAct, preview: &str) -> Option<ElicitRequestParams> 
         })
         .build()
         .ok()?;
-    let mut message = pending.question.clone();
+    let mut message = visible(&pending.question);
     if !preview.is_empty() {
-        let shown: String = preview.chars().take(MAX_PREVIEW).collect();
-        let rest = if shown.len() < preview.len() {
-            "\n(the plan goes on; the tool's answer has it whole)"
-        } else {
-            ""
-        };
-        message = format!("{message}\n\n{shown}{rest}");
+        message = format!("{message}\n\n{}", visible(preview));
     }
     Some(ElicitRequestParams::FormElicitationParams { meta: None, message, requested_schema })
 }
 
-/// What the model is told when a person does not want it.
-pub(super) fn declined() -> ToolOutcome {
-    ToolOutcome::failed(
-        "The user did not approve this. Nothing was changed; do not try it again unasked.".to_owned(),
-    )
+/// The text as it is read: nothing that moves the cursor, hides, or turns the direction of what follows.
+fn visible(text: &str) -> String {
+    let hides = |c: char| {
+        (c.is_control() && c != '\n' && c != '\t')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{061c}' | '\u{feff}')
+    };
+    text.chars().map(|c| if hides(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// What the model is told when nobody said yes.
+pub(super) fn refused(answer: Answer) -> ToolOutcome {
+    let why = match answer {
+        Answer::Approved | Answer::Declined => {
+            "The user did not approve this. Nothing was changed; do not try it again unasked."
+        }
+        Answer::Unasked => {
+            "The user could not be asked to approve this. Nothing was changed; tell the user what was meant to be done."
+        }
+        Answer::TooLong => {
+            "Nothing was changed: the plan is too long to be shown to the user whole. Do it in smaller pieces."
+        }
+    };
+    ToolOutcome::failed(why.to_owned())
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ pub(super) async fn call(
     if let Some(token) = request.request_state {
         match approval::answer(request.input_responses.as_ref()) {
             Answer::Approved => drop(arguments.insert(approval::TOKEN.to_owned(), token.into())),
-            Answer::Declined => return Ok(result(approval::declined()).into()),
+            answer => return Ok(result(approval::refused(answer)).into()),
         }
     }
     let outcome = with_progress(server, &request.name, &arguments, call.clone(), cx).await;
@@ -62,16 +62,24 @@ pub(super) async fn call(
         keep(server, &request.name, &arguments, &outcome, &call);
         return Ok(result(outcome).into());
     };
-    let preview = outcome.structured["preview"].as_str().unwrap_or_default();
+    // A preview that was cut is none.
+    let preview = outcome.structured["preview"].as_str().filter(|_| !outcome.truncated);
     match approval::ask(cx, pending, preview).await {
         approval::Asked::Nobody => Ok(result(outcome).into()),
         approval::Asked::Later(required) => Ok(required.into()),
-        approval::Asked::Now(Answer::Declined) => Ok(result(approval::declined()).into()),
         approval::Asked::Now(Answer::Approved) => {
             arguments.insert(approval::TOKEN.to_owned(), pending.plan_token.clone().into());
-            let outcome = server.offer.toolbox.call(&request.name, Value::Object(arguments), &call).await;
-            Ok(result(outcome).into())
+            Ok(result(in_turn(server, &request.name, Value::Object(arguments), &call).await).into())
         }
+        approval::Asked::Now(answer) => Ok(result(approval::refused(answer)).into()),
+    }
+}
+
+/// Calls the tool when it is this caller's turn.
+async fn in_turn(server: &McpServer, name: &str, arguments: Value, call: &CallContext) -> ToolOutcome {
+    match server.turns.take(&call.session.caller, &call.cancellation).await {
+        Ok(_turn) => server.offer.toolbox.call(name, arguments, call).await,
+        Err(none) => ToolOutcome::failed(none.to_string()),
     }
 }
 
@@ -83,16 +91,15 @@ async fn with_progress(
     call: CallContext,
     cx: &RequestContext<RoleServer>,
 ) -> ToolOutcome {
-    let toolbox = &server.offer.toolbox;
     let arguments = Value::Object(arguments.clone());
     let Some(token) = cx.meta.get_progress_token() else {
-        return toolbox.call(name, arguments, &call).await;
+        return in_turn(server, name, arguments, &call).await;
     };
     let (reports, told) = mpsc::channel(WAITING_REPORTS);
     let called = async move {
         // Owns the sender: when the call has ended, nothing more is told.
         let call = CallContext { progress: Some(reports), ..call };
-        toolbox.call(name, arguments, &call).await
+        in_turn(server, name, arguments, &call).await
     };
     let (outcome, ()) = tokio::join!(called, tell(told, token, &cx.peer));
     outcome

@@ -9,6 +9,7 @@ mod pages;
 mod prompts;
 mod reports;
 mod resources;
+mod turns;
 
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ use secrecy::SecretString;
 
 use crate::tools::{CallContext, Session, Sessions, Toolbox};
 use reports::Reports;
+use turns::Turns;
 
 /// Upper bound of a tool's text and of its JSON, in bytes each, where nothing else is said.
 const MAX_BYTES: usize = 100_000;
@@ -89,6 +91,7 @@ pub struct McpServer {
     offer: Arc<Offer>,
     sessions: Arc<Sessions>,
     reports: Arc<Reports>,
+    turns: Arc<Turns>,
     /// The one caller of a server that is a child process; over HTTP callers come with each request.
     local: Option<Session>,
 }
@@ -97,7 +100,13 @@ impl McpServer {
     /// A server whose callers come with each HTTP request, as a [`Caller`] in its extensions. Without one nothing is
     /// answered.
     pub fn over_http(offer: Offer) -> Self {
-        Self { offer: Arc::new(offer), sessions: Arc::default(), reports: Arc::default(), local: None }
+        Self {
+            offer: Arc::new(offer),
+            sessions: Arc::default(),
+            reports: Arc::default(),
+            turns: Arc::default(),
+            local: None,
+        }
     }
 
     /// A server for the process that started it, which may do what the server's policy allows.

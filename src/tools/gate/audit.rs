@@ -25,29 +25,40 @@ pub struct Approved {
 
 impl Audit {
     pub(super) fn append_to(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
-        Ok(Self { file: Some(Mutex::new(file)) })
+        let mut options = OpenOptions::new();
+        options.create(true).append(true);
+        // What was changed, and by whom, is not for everyone on this machine.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        Ok(Self { file: Some(Mutex::new(options.open(path)?)) })
     }
 
-    pub(super) fn begin(self: &Arc<Self>, caller: &str, act: &Act<'_>, approval: Approval) -> Approved {
+    /// Writes down that an act begins, so that a process that is killed half way has said what it was about.
+    ///
+    /// # Errors
+    /// It cannot be written down; then it must not be done.
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        caller: &str,
+        act: &Act<'_>,
+        approval: Approval,
+    ) -> io::Result<Approved> {
         let approval = if approval == Approval::Ask { "plan" } else { "none" };
-        let entry = json!({
-            "at": jiff::Timestamp::now().to_string(), "caller": caller, "tool": act.tool, "act": act.summary,
+        let mut entry = json!({
+            "id": uuid::Uuid::new_v4(), "at": jiff::Timestamp::now().to_string(), "caller": caller, "tool": act.tool, "act": act.summary,
             "place": act.place, "approval": approval,
         });
-        Approved { entry, audit: Some(Arc::clone(self)) }
+        entry["outcome"] = "begun".into();
+        self.write(&entry)?;
+        Ok(Approved { entry, audit: Some(Arc::clone(self)) })
     }
 
-    fn write(&self, entry: &Value) {
+    fn write(&self, entry: &Value) -> io::Result<()> {
         let line = entry.to_string();
         tracing::info!(target: "drydock::audit", "{line}");
-        let Some(file) = &self.file else { return };
+        let Some(file) = &self.file else { return Ok(()) };
         // In one write, so that lines of several processes do not mix.
-        let written =
-            file.lock().unwrap_or_else(PoisonError::into_inner).write_all(format!("{line}\n").as_bytes());
-        if let Err(error) = written {
-            tracing::error!(%error, "the audit file cannot be written; the record of this act is in this log only");
-        }
+        file.lock().unwrap_or_else(PoisonError::into_inner).write_all(format!("{line}\n").as_bytes())
     }
 }
 
@@ -59,7 +70,10 @@ impl Approved {
     fn write(&mut self, outcome: &str) {
         if let Some(audit) = self.audit.take() {
             self.entry["outcome"] = outcome.into();
-            audit.write(&self.entry);
+            self.entry["at"] = jiff::Timestamp::now().to_string().into();
+            if let Err(error) = audit.write(&self.entry) {
+                tracing::error!(%error, "the audit file cannot be written; what came of this act is in this log only");
+            }
         }
     }
 }

@@ -126,7 +126,17 @@ fn what_was_done_is_in_the_audit_file_also_if_the_call_was_given_up() {
     let text = std::fs::read_to_string(&path).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let outcomes: Vec<&str> = lines.iter().filter_map(|line| line["outcome"].as_str()).collect();
-    assert_eq!(outcomes, ["done", "failed: no such pod", "unknown: the call ended before the answer came"]);
+    assert_eq!(
+        outcomes,
+        [
+            "begun",
+            "done",
+            "begun",
+            "failed: no such pod",
+            "begun",
+            "unknown: the call ended before the answer came"
+        ]
+    );
     assert_eq!((&lines[0]["caller"], &lines[0]["act"]), (&json!("alice"), &json!("delete Pod shop/web")));
     assert!(!text.contains("hunter2"));
 }

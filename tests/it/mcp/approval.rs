@@ -110,3 +110,56 @@ async fn a_state_without_an_answer_changes_nothing() {
     assert_eq!(answer.result()["isError"], true);
     assert!(stub.done.lock().unwrap().is_empty());
 }
+
+/// A client that says that it can ask, and cannot.
+struct Broken;
+
+impl ClientHandler for Broken {
+    fn get_info(&self) -> ClientConfig {
+        let capabilities = ClientCapabilities::builder().enable_elicitation().build();
+        ClientConfig::new(capabilities, Implementation::new("test", "1"))
+    }
+
+    async fn create_elicitation(
+        &self,
+        _: ElicitRequestParams,
+        _: RequestContext<RoleClient>,
+    ) -> Result<ElicitResult, ErrorData> {
+        Err(ErrorData::internal_error("the window was closed", None))
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_can_ask_and_does_not_gets_no_token() {
+    let stub = Arc::new(Stub::default());
+    let server = Served::stub(&stub).await;
+    let transport = StreamableHttpClientTransport::from_uri(format!("{}/mcp", server.url));
+    let client = Broken.serve(transport).await.unwrap();
+    let result = client.call_tool(CallToolRequestParams::new("change")).await.unwrap();
+    assert_eq!(result.is_error, Some(true));
+    assert!(!format!("{result:?}").contains("secret-plan"), "{result:?}");
+}
+
+#[rstest]
+#[case::too_long_to_be_read("long")]
+#[case::cut("cut")]
+#[tokio::test]
+async fn a_plan_that_cannot_be_shown_whole_is_not_asked_about(#[case] to: &str) {
+    let stub = Arc::new(Stub::default());
+    let server = Served::stub(&stub).await;
+    let call = json!({ "name": "change", "arguments": { "to": to }, "_meta": can_ask() });
+    let answer = server.stateless("tools/call", call).await;
+    assert_eq!(answer.result()["isError"], true);
+    assert!(!answer.text.contains("secret-plan"), "{}", answer.text);
+    assert!(answer.text.contains("smaller pieces"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_question_hides_nothing() {
+    let stub = Arc::new(Stub::default());
+    let server = Served::stub(&stub).await;
+    let call = json!({ "name": "change", "arguments": { "to": "hidden" }, "_meta": can_ask() });
+    let asked = server.stateless("tools/call", call).await;
+    let message = asked.result()["inputRequests"]["approval"]["params"]["message"].as_str().unwrap();
+    assert_eq!(message, "Change it?\n\n\u{fffd}[2J-red\n\u{fffd}+blue");
+}

@@ -48,6 +48,17 @@ async fn it_ends_with_its_client_and_writes_nothing_but_messages() {
 }
 
 #[test]
+fn a_gateway_does_not_let_strangers_change_anything_either() {
+    let recorded = bundle("broken");
+    let target = ["--target", "own=drydock:", "--bundle", recorded.to_str().unwrap()];
+    let strangers = ["gateway", "--host", "0.0.0.0", "--allow-unauthenticated", "--allow-write"];
+    let output = run(&[&strangers[..], &target].concat());
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("drop --allow-write"), "{error}");
+}
+
+#[test]
 fn what_cannot_be_is_said_at_the_start() {
     let recorded = bundle("broken");
     let recorded = recorded.to_str().unwrap();
