@@ -202,8 +202,7 @@ fn is_credential(name: &str, value: &str) -> bool {
 /// In a sentence, `secret:` and `token:` stand before a reason or a name; `secret="namespace/name"` names one in a log.
 fn is_assigned_credential(name: &str, separator: &str, value: &str) -> bool {
     let in_a_sentence = separator == ":" && !name.to_ascii_lowercase().contains("pass");
-    let named = name.eq_ignore_ascii_case("secret") && is_object_name(unquoted(value));
-    !in_a_sentence && !named && is_credential(name, value)
+    !in_a_sentence && !names_secret(name, unquoted(value)) && is_credential(name, value)
 }
 
 /// More than one word after a name is a sentence, but for a password.
@@ -214,6 +213,11 @@ fn is_yaml_credential(name: &str, _separator: &str, value: &str) -> bool {
         && !is_block
         && !value.starts_with(['{', '['])
         && is_credential(name, value)
+}
+
+/// A log says `secret="namespace/name"` of a Secret that it names.
+pub(super) fn names_secret(name: &str, value: &str) -> bool {
+    name.eq_ignore_ascii_case("secret") && is_object_name(value)
 }
 
 fn is_object_name(text: &str) -> bool {
