@@ -16,7 +16,7 @@ fn pattern(pattern: &str) -> Regex {
 static TOKENS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
         r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)*",
-        r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
+        r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\b(?:IQoJb3JpZ2lu|F[wQ]oGZXIvYXdz)[A-Za-z0-9+/]{20,}={0,2}",
         r"|\bk8s-aws-v1\.[A-Za-z0-9_-]{8,}",
         r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}|\bglpat-[A-Za-z0-9_-]{20,}",
         r"|\bxox[abeoprs]-[A-Za-z0-9-]{10,}|\bAIza[A-Za-z0-9_-]{35}",

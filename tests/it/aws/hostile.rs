@@ -33,6 +33,7 @@ fn words(argument: &str) -> Vec<Value> {
         "insight_id" => vec!["b".into()],
         "log_type" => vec!["application".into(), "control-plane".into()],
         "metric_name" => vec!["requests".into()],
+        "operation" => vec!["deploy".into(), "delete".into(), "describe".into(), "generate".into()],
         "stat" => vec!["Average".into(), "p99".into()],
         "fields" => vec!["@timestamp, @message".into()],
         "dimensions" => vec![json!({ "Endpoint": "x" })],
@@ -131,26 +132,51 @@ fn is_one_query(asked: &Asked) -> bool {
 /// The commands of a query, as Logs Insights takes it apart: pipes in quotes and expressions separate nothing, and
 /// comments are none.
 fn commands(query: &str) -> Vec<String> {
-    let (mut commands, mut open) = (vec![String::new()], None);
-    let mut chars = query.chars();
-    while let Some(c) = chars.next() {
-        match (open, c) {
-            (None, '|') => {
-                commands.push(String::new());
-                continue;
+    let mut commands = vec![String::new()];
+    for (quote, text) in pieces(query) {
+        let last = commands.last_mut().unwrap();
+        match quote {
+            Some(quote) => last.push_str(&format!("{quote}{text}{quote}")),
+            None => {
+                let mut parts = text.split('|');
+                last.push_str(parts.next().unwrap());
+                commands.extend(parts.map(str::to_owned));
             }
-            (None, '#') => commands.push("a comment".to_owned()),
-            (None, '"' | '\'' | '`' | '/') => open = Some(c),
-            (Some(_), '\\') => drop(chars.next()),
-            (Some(quote), c) if c == quote => open = None,
-            _ => {}
         }
-        commands.last_mut().unwrap().push(c);
-    }
-    if open.is_some() {
-        commands.push("open to its end".to_owned());
     }
     commands.iter().map(|command| command.trim().to_owned()).collect()
+}
+
+/// A query as what is in quotes of some kind, or in an expression, and what is not.
+fn pieces(query: &str) -> Vec<(Option<char>, String)> {
+    let mut pieces = vec![(None, String::new())];
+    let mut chars = query.chars();
+    while let Some(c) = chars.next() {
+        let (quote, text) = pieces.last_mut().unwrap();
+        match (*quote, c) {
+            (None, '"' | '\'' | '`' | '/') => pieces.push((Some(c), String::new())),
+            (None, '#') => text.push_str("| a comment"),
+            (Some(quote), c) if c == quote => pieces.push((None, String::new())),
+            (Some(_), '\\') => text.extend([Some(c), chars.next()].into_iter().flatten()),
+            _ => text.push(c),
+        }
+    }
+    if pieces.last().unwrap().0.is_some() {
+        pieces.push((None, "| open to its end".to_owned()));
+    }
+    pieces
+}
+
+/// Everything that is looked for is this text.
+fn assert_looked_for(query: &str, text: &str) {
+    let filter = commands(query).into_iter().find(|command| command.starts_with("filter ")).unwrap();
+    for (quote, literal) in pieces(&filter).iter().filter_map(|(quote, text)| Some(((*quote)?, text))) {
+        let is_it = match quote {
+            '/' => regex::Regex::new(&format!("^(?:{literal})$")).unwrap().is_match(text),
+            _ => literal == text && !literal.contains('\\'),
+        };
+        assert!(is_it, "{quote}{literal}{quote} of {filter} is not {text:?}");
+    }
 }
 
 /// What was asked since the last look does harm.
@@ -165,6 +191,13 @@ async fn hostile_inputs_are_errors_in_one_line_and_change_nothing() {
     let account = Account::start(answer).await;
     let tools = account.tools(policy(), None).await;
     assault(&tools, |name| TOOLS.contains(&name), &caller(), words, || harm(&account)).await;
+    let may_only_read = CallContext::new(Session::new("bob", false), MAX_BYTES);
+    let harm = || {
+        let asked = account.asked_since();
+        let writes = asked.iter().find(|asked| !is_harmless(asked) || asked.action() == "CreateChangeSet");
+        writes.map(|asked| format!("a request of who may only read: {asked:?}"))
+    };
+    assault(&tools, |name| TOOLS.contains(&name), &may_only_read, words, harm).await;
 }
 
 /// Has this called where everything may be done with an approved plan.
@@ -203,9 +236,18 @@ async fn nothing_that_is_looked_for_becomes_a_command() {
             for resource_type in ["pod", "node", "namespace", "container"] {
                 let mut arguments = json!({ "cluster_name": "prod", "resource_type": resource_type });
                 arguments[argument] = injection.into();
-                let (outcome, harm) = called("get_cloudwatch_logs", arguments).await;
-                assert_eq!(harm, None, "{argument} {injection:?}");
+                let account = Account::start(answer).await;
+                let tools = account.tools(policy(), None).await;
+                let outcome = tools.call("get_cloudwatch_logs", arguments, &caller()).await;
                 assert!(faults(&outcome, MAX_BYTES).is_empty(), "{}", outcome.text);
+                let queries = account.asked().into_iter().filter(|asked| asked.action() == "StartQuery");
+                for query in queries.filter(|_| argument == "resource_name") {
+                    let body: Value = serde_json::from_str(&query.body).unwrap();
+                    // As kubectl prints it: `pod/x`.
+                    let name = injection.rsplit('/').next().unwrap();
+                    assert_looked_for(body["queryString"].as_str().unwrap(), name.trim());
+                }
+                assert_eq!(harm(&account), None, "{argument} {injection:?}");
             }
         }
     }

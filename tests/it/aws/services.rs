@@ -19,7 +19,7 @@ pub const TOOLS: [&str; 9] = [
 ];
 
 /// One for each place, so that a leak says where it is from.
-pub const SECRETS: [(&str, &str); 34] = [
+pub const SECRETS: [(&str, &str); 35] = [
     ("a log", "tiger-lily-2001"),
     ("a URL in a log", "tiger-lily-2002"),
     ("a token in JSON", "tiger-lily-2003"),
@@ -28,6 +28,7 @@ pub const SECRETS: [(&str, &str); 34] = [
     ("the Secret of an audit event", "tiger-lily-2006"),
     ("an access key", "AKIATIGERLILY2007XYZ"),
     ("a secret key", "tiger/Lily+2008/wJalrXUtnFEMI/K7MDENGxyz"),
+    ("a session token", "IQoJb3JpZ2luX2VjEtigerlily2035tigerlily"),
     ("a private key", "MIIEvgIBADANBgkqhkiGtigerlily2009"),
     ("a field of a log", "tiger-lily-2010"),
     ("an output by its name", "tiger-lily-2011"),
@@ -171,6 +172,7 @@ fn lines() -> Vec<Value> {
         wrapped.to_string(),
         event.to_string(),
         format!("using {} with secret_access_key={}", secret("an access key"), secret("a secret key")),
+        format!("STS gave {} for an hour", secret("a session token")),
         format!("loaded {key}"),
     ];
     let field = |name: &str, value: &str| json!({ "field": name, "value": value });
