@@ -1,5 +1,6 @@
 //! Hostile inputs for the tools of an account: errors in one line, no change, nothing asked anywhere else.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use drydock::tools::{CallContext, Policy, Registry, Session, ToolOutcome, Toolbox};
@@ -7,7 +8,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::account::{Account, Asked};
-use super::services::{TOOLS, answer, statement};
+use super::services::{TOOLS, answer, refusal, statement};
 use crate::support::aws::StandIn;
 use crate::support::inputs::{assault, faults};
 
@@ -19,6 +20,23 @@ fn caller() -> CallContext {
 
 fn policy() -> Policy {
     Policy { allow_write: true, ..Policy::reads_all() }
+}
+
+/// An account in which a change set is there once it was made.
+async fn account() -> Account {
+    let made: Mutex<BTreeSet<String>> = Mutex::default();
+    Account::start(move |asked| {
+        let name = asked.parameter("ChangeSetName");
+        match asked.action() {
+            "CreateChangeSet" => drop(made.lock().unwrap().insert(name)),
+            "DescribeChangeSet" if !made.lock().unwrap().contains(&name) => {
+                return refusal(asked, "ChangeSetNotFound", "no");
+            }
+            _ => {}
+        }
+        answer(asked)
+    })
+    .await
 }
 
 /// What a caller may mean.
@@ -188,9 +206,15 @@ fn harm(account: &Account) -> Option<String> {
 
 #[tokio::test]
 async fn hostile_inputs_are_errors_in_one_line_and_change_nothing() {
-    let account = Account::start(answer).await;
+    let account = account().await;
     let tools = account.tools(policy(), None).await;
     assault(&tools, |name| TOOLS.contains(&name), &caller(), words, || harm(&account)).await;
+}
+
+#[tokio::test]
+async fn hostile_inputs_of_who_may_only_read_do_not_even_make_a_plan() {
+    let account = account().await;
+    let tools = account.tools(policy(), None).await;
     let may_only_read = CallContext::new(Session::new("bob", false), MAX_BYTES);
     let harm = || {
         let asked = account.asked_since();
@@ -202,7 +226,7 @@ async fn hostile_inputs_are_errors_in_one_line_and_change_nothing() {
 
 /// Has this called where everything may be done with an approved plan.
 async fn called(tool: &str, arguments: Value) -> (ToolOutcome, Option<String>) {
-    let account = Account::start(answer).await;
+    let account = account().await;
     let outcome = account.tools(policy(), None).await.call(tool, arguments, &caller()).await;
     (outcome, harm(&account))
 }
@@ -236,7 +260,7 @@ async fn nothing_that_is_looked_for_becomes_a_command() {
             for resource_type in ["pod", "node", "namespace", "container"] {
                 let mut arguments = json!({ "cluster_name": "prod", "resource_type": resource_type });
                 arguments[argument] = injection.into();
-                let account = Account::start(answer).await;
+                let account = account().await;
                 let tools = account.tools(policy(), None).await;
                 let outcome = tools.call("get_cloudwatch_logs", arguments, &caller()).await;
                 assert!(faults(&outcome, MAX_BYTES).is_empty(), "{}", outcome.text);
@@ -384,7 +408,7 @@ async fn a_template_is_read_from_nowhere_else(#[case] path: &str) {
     std::fs::write(outside.path().join("secret.yaml"), "tiger-lily").unwrap();
     std::fs::write(folder.join("own.yaml"), "Resources: {}").unwrap();
     std::os::unix::fs::symlink(outside.path().join("secret.yaml"), folder.join("link.yaml")).unwrap();
-    let account = Account::start(answer).await;
+    let account = account().await;
     let tools = account.tools(Policy { yaml_folder: Some(folder), ..policy() }, None).await;
     let arguments = json!({ "cluster_name": "prod", "operation": "deploy", "template_file": path });
     let outcome = tools.call("manage_eks_stacks", arguments, &caller()).await;
