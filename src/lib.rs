@@ -15,6 +15,7 @@
 //!            └──► tools ──► cluster   read the Kubernetes API, live or from a bundle
 //!                     ├───► diagnosis facts → findings → cause graph → report (pure)
 //!                     ├───► aws       clients by region and role
+//!                     ├───► redact    what is a secret in objects and texts (pure)
 //!                     └───► guide     articles about failures, and their search
 //!   mcp ── server, client, gateway    the tools for others, those of others, several as one
 //! ```
@@ -46,6 +47,8 @@ pub mod tools;
 pub mod cluster;
 
 pub mod aws;
+
+pub mod redact;
 
 pub mod diagnosis;
 

@@ -6,6 +6,8 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 
+use crate::redact;
+
 /// The most characters of an answer of AWS that are passed on.
 const MAX_MESSAGE: usize = 400;
 
@@ -52,13 +54,13 @@ impl AwsError {
     /// Explains an answer by its status, code and message.
     pub(super) fn from_answer(action: &str, status: u16, code: Option<&str>, message: Option<&str>) -> Self {
         let Some(code) = code else { return no_aws_answer(action, status) };
-        let message = one_line(message.unwrap_or(code));
+        let (message, told_code) = (one_line(message.unwrap_or(code)), one_line(code));
         match code {
             code if is_expired(code) => Self::Unavailable(format!(
                 "the AWS credentials have expired ({action}): renew them, for instance with `aws sso login`, and try again"
             )),
             code if is_rejected(code) => Self::Unavailable(format!(
-                "AWS does not accept the credentials of this server ({action}: {code}): check them with \
+                "AWS does not accept the credentials of this server ({action}: {told_code}): check them with \
                  `aws sts get-caller-identity`"
             )),
             code if is_denied(code) => Self::Denied(format!(
@@ -72,7 +74,7 @@ impl AwsError {
             _ if status >= 500 => {
                 Self::Unavailable(format!("AWS failed at {action} (HTTP {status}): try again later"))
             }
-            code => Self::Invalid(format!("AWS refused {action}: {code}: {message}")),
+            _ => Self::Invalid(format!("AWS refused {action}: {told_code}: {message}")),
         }
     }
 
@@ -153,7 +155,9 @@ fn is_throttled(code: &str) -> bool {
     code.contains("Throttl") || matches!(code, "TooManyRequestsException" | "RequestLimitExceeded")
 }
 
+/// What AWS quotes may be a secret, and half a secret looks like none: it is replaced before anything is cut.
 fn one_line(message: &str) -> String {
+    let message = redact::text(message);
     let words: Vec<&str> = message.split(|c: char| c.is_whitespace() || c.is_control()).collect();
     let line = words.join(" ");
     line.chars().take(MAX_MESSAGE).collect()

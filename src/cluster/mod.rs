@@ -14,7 +14,6 @@ mod link;
 mod managers;
 mod pod_status;
 mod reader;
-pub mod redact;
 mod request;
 mod snapshot;
 mod writer;
@@ -26,6 +25,8 @@ use std::sync::atomic::AtomicBool;
 use tokio::sync::Semaphore;
 
 use crate::aws::AwsError;
+
+pub use crate::redact;
 
 pub use age::age;
 pub use bundle::{Bundle, BundleApi, BundleResponse, Damaged, serve_bundle};

@@ -100,7 +100,9 @@ fn exists(role: &Role, name: &str) -> ToolError {
 
 /// The lines that come, then what is wide about them.
 fn preview(policy: &Value) -> Result<String, ToolError> {
-    let lines = serde_json::to_string_pretty(policy).map_err(|_| ToolError::Bug)?;
+    let mut shown = policy.clone();
+    redact::object(&mut shown);
+    let lines = serde_json::to_string_pretty(&shown).map_err(|_| ToolError::Bug)?;
     let lines = redact::text(&lines);
     let mut text: String = lines.lines().map(|line| format!("+{line}\n")).collect();
     let wide = permissions::wide(policy);
@@ -112,6 +114,8 @@ fn preview(policy: &Value) -> Result<String, ToolError> {
 }
 
 fn told(role: &Role, name: &str, policy: &Value, what: &str) -> ToolOutcome {
+    let mut policy = policy.clone();
+    redact::object(&mut policy);
     let statements = policy["Statement"].as_array().into_iter().flatten();
     let lines: String = statements.map(|statement| format!("  {}\n", statement_line(statement))).collect();
     let text = format!("The inline policy {name} of the role {} {what}.\n{lines}", role.arn());

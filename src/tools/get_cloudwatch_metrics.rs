@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::aws::AwsError;
+use crate::cluster::redact;
 
 use super::eks::{Window, cluster_name};
 use super::get_eks_metrics_guidance::unit_of;
@@ -142,7 +143,9 @@ impl Tool for GetCloudwatchMetrics {
             series,
             notes,
         };
-        Ok(ToolOutcome::new(json!(output), output.text(&steps)))
+        let mut structured = json!(output);
+        redact::object(&mut structured);
+        Ok(ToolOutcome::new(structured, redact::text(&output.text(&steps))))
     }
 }
 
@@ -230,7 +233,9 @@ impl Asked {
             series.values.insert(self.steps.slot(time.secs()), *value);
         }
         let said = result.messages().iter().filter_map(|message| message.value());
-        notes.extend(said.map(|said| format!("{}: {}", series.metric_name, shorten(&plain(said), 200))));
+        notes.extend(
+            said.map(|said| format!("{}: {}", series.metric_name, shorten(&plain(&redact::text(said)), 200))),
+        );
         if let Some(status @ (StatusCode::InternalError | StatusCode::Forbidden)) = result.status_code() {
             notes.push(format!("{}: CloudWatch says {}", series.metric_name, status.as_str()));
         }

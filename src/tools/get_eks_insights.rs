@@ -107,11 +107,18 @@ async fn list(
         }
     }
     insights.sort_by_key(|insight| urgency(insight.insight_status()));
+    let mut shown: Value = insights.iter().map(summary).collect();
+    redact::object(&mut shown);
+    let mut text = redact::text(&list_text(cluster, version, &insights));
+    // By its name it is a credential.
+    if let Some(token) = &token {
+        text.push_str(&format!("There are more: call again with next_token={}\n", plain(token)));
+    }
     let structured = json!({
         "clusterName": cluster, "kubernetesVersion": version, "count": insights.len(), "nextToken": token,
-        "insights": insights.iter().map(summary).collect::<Vec<_>>(),
+        "insights": shown,
     });
-    Ok(ToolOutcome::new(structured, list_text(cluster, version, &insights, token.as_deref())))
+    Ok(ToolOutcome::new(structured, text))
 }
 
 /// What needs work comes first.
@@ -141,12 +148,7 @@ fn summary(insight: &InsightSummary) -> Value {
     })
 }
 
-fn list_text(
-    cluster: &str,
-    version: Option<&str>,
-    insights: &[InsightSummary],
-    token: Option<&str>,
-) -> String {
+fn list_text(cluster: &str, version: Option<&str>, insights: &[InsightSummary]) -> String {
     let version = version.map(|version| format!(" (Kubernetes {version})")).unwrap_or_default();
     let count = counted(insights.len(), "insight", "insights");
     let mut text = format!("{count} about {cluster}{version}\n");
@@ -167,17 +169,17 @@ fn list_text(
         text.push_str(&format!("\n{}", table(&["STATUS", "CATEGORY", "FOR", "NAME", "REASON", "ID"], &rows)));
         text.push_str("\nOne of them in full: call again with its id as insight_id.\n");
     }
-    if let Some(token) = token {
-        text.push_str(&format!("There are more: call again with next_token={}\n", plain(token)));
-    }
     text
 }
 
 async fn detail(cx: &AwsContext, cluster: &str, id: &str) -> Result<ToolOutcome, ToolError> {
     let asked = cx.aws.eks().describe_insight().cluster_name(cluster).id(id);
-    let answer = match Box::pin(asked.send()).await.map_err(AwsError::of("eks:DescribeInsight")) {
-        Err(AwsError::NotFound(_)) => None,
-        answered => answered?.insight,
+    let answer = match is_id(id) {
+        false => None,
+        true => match Box::pin(asked.send()).await.map_err(AwsError::of("eks:DescribeInsight")) {
+            Err(AwsError::NotFound(_)) => None,
+            answered => answered?.insight,
+        },
     };
     let insight = answer.ok_or_else(|| {
         ToolError::NotFound(format!(
@@ -185,7 +187,14 @@ async fn detail(cx: &AwsContext, cluster: &str, id: &str) -> Result<ToolOutcome,
             shorten(id, 60)
         ))
     })?;
-    Ok(ToolOutcome::new(full(cluster, &insight), detail_text(&insight)))
+    let mut structured = full(cluster, &insight);
+    redact::object(&mut structured);
+    Ok(ToolOutcome::new(structured, redact::text(&detail_text(&insight))))
+}
+
+/// It becomes part of a path, where `..` would lead to something else.
+fn is_id(id: &str) -> bool {
+    id.len() <= 100 && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
 fn full(cluster: &str, insight: &Insight) -> Value {

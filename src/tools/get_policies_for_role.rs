@@ -45,12 +45,14 @@ impl Tool for GetPoliciesForRole {
             tokio::try_join!(managed(&cx.aws, name), inline(&cx.aws, name), bounds(&cx.aws, boundary))?;
         let trust = role.assume_role_policy_document().and_then(document).unwrap_or_default();
         let may_assume = trust::who_may_assume(&trust);
+        let tags = role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().into()));
+        let mut tags = Value::Object(tags.collect());
+        redact::record(&mut tags);
         let mut structured = json!({
             "roleName": name, "roleArn": role.arn(), "roleId": role.role_id(), "description": role.description(),
             "createdAt": aws::time(role.create_date()), "lastUsedAt": last_used(&role),
             "maxSessionDurationSeconds": role.max_session_duration(),
-            "tags": role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().into()))
-                .collect::<serde_json::Map<_, _>>(),
+            "tags": tags,
             "assumeRolePolicyDocument": trust, "mayAssume": may_assume.who, "trustNotes": may_assume.notes,
             "permissionsBoundary": boundary, "managedPolicies": managed, "inlinePolicies": inline,
         });

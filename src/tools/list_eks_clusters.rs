@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::aws::{self, AwsError};
+use crate::cluster::redact;
 
 use super::table::table;
 use super::text::{counted, plain};
@@ -70,7 +71,7 @@ fn entry(name: &str, cluster: &Result<Cluster, AwsError>) -> Value {
     let issues = cluster.health().map(|health| health.issues()).unwrap_or_default();
     let issues = issues.iter().map(|issue| {
         json!({
-            "code": issue.code().map(|code| code.as_str()), "message": issue.message().map(plain),
+            "code": issue.code().map(|code| code.as_str()), "message": issue.message().map(said),
             "resourceIds": issue.resource_ids(),
         })
     });
@@ -81,6 +82,11 @@ fn entry(name: &str, cluster: &Result<Cluster, AwsError>) -> Value {
         "supportType": cluster.upgrade_policy().and_then(|policy| policy.support_type()).map(SupportType::as_str),
         "healthIssues": issues.collect::<Vec<_>>(),
     })
+}
+
+/// What AWS says, which may quote anything.
+fn said(message: &str) -> String {
+    plain(&redact::text(message))
 }
 
 /// From where the endpoint can be reached.

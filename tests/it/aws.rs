@@ -3,8 +3,11 @@
 mod account;
 mod clusters;
 mod eks;
+mod hostile;
 mod network;
 mod roles;
+mod secrets;
+mod services;
 
 use std::sync::{Arc, Mutex};
 

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("auth", &[]),
     ("diagnosis", &[]),
-    ("aws", &[]),
+    ("redact", &[]),
+    ("aws", &["redact"]),
     ("guide", &[]),
     ("a2a::types", &[]),
-    ("cluster", &["diagnosis", "aws"]),
+    ("cluster", &["diagnosis", "aws", "redact"]),
     ("tools", &["cluster", "diagnosis", "aws", "guide"]),
     ("model", &["tools", "diagnosis"]),
     ("tasks", &["a2a::types"]),

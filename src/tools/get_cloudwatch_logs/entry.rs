@@ -60,7 +60,7 @@ impl Entry {
             }
         }
         let mut fields = Value::Object(std::mem::take(&mut entry.fields));
-        redact::object(&mut fields);
+        redact::record(&mut fields);
         if let Value::Object(fields) = fields {
             entry.fields = fields;
         }
@@ -122,7 +122,7 @@ fn hide(value: &mut Value) {
         members.remove("responseObject");
     }
     hide_objects(value);
-    redact::object(value);
+    redact::record(value);
 }
 
 /// Every object within that says its kind.
@@ -166,7 +166,7 @@ fn timestamp(text: &str) -> String {
     let counted = || Timestamp::from_millisecond(text.parse().ok()?).ok();
     match counted().or_else(|| Some(civil()?.timestamp())) {
         Some(time) => format!("{time:.3}"),
-        None => plain(text),
+        None => plain(&redact::text(text)),
     }
 }
 
@@ -215,6 +215,7 @@ mod tests {
     #[rstest]
     #[case::text("login password=tiger-lily-4711 failed")]
     #[case::member(r#"{"db":{"password":"tiger-lily-4711"}}"#)]
+    #[case::token(r#"{"token":"tiger-lily-4711"}"#)]
     #[case::wrapped(r#"{"log":"PASSWORD=tiger-lily-4711","kubernetes":{"pod_name":"x"}}"#)]
     #[case::object(
         r#"{"apiVersion":"audit.k8s.io/v1","requestObject":{"kind":"Secret","stringData":{"x":"tiger-lily-4711"}}}"#

@@ -6,10 +6,10 @@ use serde_json::json;
 use crate::aws::AwsError;
 
 use super::super::table::table;
-use super::super::text::{counted, plain};
+use super::super::text::counted;
 use super::super::{Act, AwsContext, Decision, Tool, ToolError, ToolOutcome};
 use super::ManageEksStacks;
-use super::stack::{ClusterStack, place, status};
+use super::stack::{ClusterStack, place, shown, status};
 
 pub(super) async fn delete(
     cx: &AwsContext,
@@ -32,7 +32,7 @@ pub(super) async fn delete(
     }
     let resources = at.resources(id).await?;
     let row = |one: &aws_sdk_cloudformation::types::StackResourceSummary| {
-        let text = |text: Option<&str>| plain(text.unwrap_or("-"));
+        let text = |text: Option<&str>| shown(text.unwrap_or("-"));
         vec![text(one.logical_resource_id()), text(one.resource_type()), text(one.physical_resource_id())]
     };
     let rows: Vec<Vec<String>> = resources.iter().map(row).collect();

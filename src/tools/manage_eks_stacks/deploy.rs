@@ -21,7 +21,7 @@ use super::super::table::table;
 use super::super::text::{counted, plain, shorten};
 use super::super::{Act, AwsContext, Decision, Tool, ToolError, ToolOutcome};
 use super::ManageEksStacks;
-use super::stack::{CHANGE_SET, ClusterStack, in_review, owner_tag, place, says_absent, status};
+use super::stack::{CHANGE_SET, ClusterStack, in_review, owner_tag, place, says_absent, shown, status};
 
 /// The longest template that a request takes, in bytes.
 const MAX_TEMPLATE: usize = 51_200;
@@ -241,7 +241,7 @@ impl Request<'_> {
         if reason.contains("didn't contain changes") || reason.contains("No updates are to be performed") {
             return Ok(None);
         }
-        let reason = shorten(&plain(&redact::text(&reason)), 400);
+        let reason = shorten(&shown(&reason), 400);
         Err(ToolError::Refused(format!("CloudFormation cannot deploy the template: {reason}")))
     }
 
@@ -301,7 +301,9 @@ impl Request<'_> {
                 .iter()
                 .any(|one| one.parameter_key() == Some(name) && one.no_echo() == Some(true));
             let value = if hidden { redact::MARK } else { parameter.parameter_value().unwrap_or_default() };
-            text.push_str(&plain(&redact::text(&format!("{name}={value}"))));
+            let mut named = json!({ name: value });
+            redact::record(&mut named);
+            text.push_str(&plain(&format!("{name}={}", named[name].as_str().unwrap_or_default())));
             text.push('\n');
         }
         let capabilities: Vec<&str> = self.checked.capabilities().iter().map(|one| one.as_str()).collect();
@@ -362,7 +364,7 @@ fn replaces(change: &ResourceChange) -> bool {
 
 /// One change; of a resource that stays, what of it changes.
 fn row(change: &ResourceChange) -> Vec<String> {
-    let text = |text: Option<&str>| plain(text.unwrap_or("-"));
+    let text = |text: Option<&str>| shown(text.unwrap_or("-"));
     let mut what: Vec<&str> = change.details().iter().filter_map(|detail| detail.target()?.name()).collect();
     what.sort_unstable();
     what.dedup();

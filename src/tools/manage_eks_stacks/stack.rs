@@ -182,7 +182,7 @@ fn resource_lines(resources: &[StackResourceSummary]) -> String {
     let mut text = format!("{} complete\n", counted(done.len(), "resource is", "resources are"));
     if !open.is_empty() {
         let row = |one: &&StackResourceSummary| {
-            let text = |text: Option<&str>| plain(text.unwrap_or("-"));
+            let text = |text: Option<&str>| shown(text.unwrap_or("-"));
             vec![text(one.logical_resource_id()), text(one.resource_type()), status(one)]
         };
         text.push_str(&table(&["RESOURCE", "TYPE", "STATUS"], &open.iter().map(row).collect::<Vec<_>>()));
@@ -207,8 +207,8 @@ fn is_failure(event: &StackEvent) -> bool {
 fn failure(event: &StackEvent) -> Value {
     json!({
         "time": event.timestamp().map(ToString::to_string),
-        "resource": event.logical_resource_id().map(plain),
-        "type": event.resource_type().map(plain),
+        "resource": event.logical_resource_id().map(shown),
+        "type": event.resource_type().map(shown),
         "status": event.resource_status().map(|status| status.as_str()),
         "reason": reason(event.resource_status_reason()),
     })
@@ -216,24 +216,30 @@ fn failure(event: &StackEvent) -> Value {
 
 fn resource(resource: &StackResourceSummary) -> Value {
     json!({
-        "resource": resource.logical_resource_id().map(plain),
-        "physicalId": resource.physical_resource_id().map(plain),
-        "type": resource.resource_type().map(plain),
+        "resource": resource.logical_resource_id().map(shown),
+        "physicalId": resource.physical_resource_id().map(shown),
+        "type": resource.resource_type().map(shown),
         "status": resource.resource_status().map(|status| status.as_str()),
     })
 }
 
+/// What a template or its maker has written: the id of a resource of their own may be anything.
+pub(super) fn shown(text: &str) -> String {
+    plain(&redact::text(text))
+}
+
 fn reason(text: Option<&str>) -> Option<String> {
-    text.filter(|text| !text.is_empty()).map(|text| shorten(&plain(&redact::text(text)), 600))
+    text.filter(|text| !text.is_empty()).map(|text| shorten(&shown(text), 600))
 }
 
 /// What the stack gives, without what its name says to be secret.
 fn outputs(stack: &Stack) -> Map<String, Value> {
-    let pairs = stack.outputs().iter().filter_map(|output| {
-        Some((plain(output.output_key()?), Value::from(plain(&redact::text(output.output_value()?)))))
-    });
+    let pairs = stack
+        .outputs()
+        .iter()
+        .filter_map(|output| Some((plain(output.output_key()?), Value::from(shown(output.output_value()?)))));
     let mut outputs = Value::Object(pairs.collect());
-    redact::object(&mut outputs);
+    redact::record(&mut outputs);
     match outputs {
         Value::Object(outputs) => outputs,
         _ => Map::new(),

@@ -23,13 +23,15 @@ pub struct Asked {
     pub path: String,
     pub body: String,
     pub authorization: String,
+    /// `Logs_20140328.StartQuery`, of the protocols that name the action in a header.
+    pub target: String,
 }
 
 impl Asked {
-    /// `Action` of a Query API.
+    /// `Action` of a Query API, or what the header says.
     pub fn action(&self) -> &str {
         let action = self.body.split('&').find_map(|pair| pair.strip_prefix("Action="));
-        action.unwrap_or_default()
+        action.or_else(|| self.target.rsplit('.').next()).unwrap_or_default()
     }
 
     /// A parameter of a Query API, decoded.
@@ -80,6 +82,11 @@ impl Account {
         self.asked.lock().unwrap().clone()
     }
 
+    /// What was asked since this was called last.
+    pub fn asked_since(&self) -> Vec<Asked> {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+
     /// How often this was asked: `GET /clusters/prod`, or an action of a Query API.
     pub fn count(&self, what: &str) -> usize {
         let is_it = |asked: &&Asked| asked.line() == what || asked.action() == what;
@@ -116,12 +123,16 @@ pub async fn call(tools: &Registry, tool: &str, arguments: Value) -> ToolOutcome
 async fn read(request: Request) -> Asked {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    let authorization = parts.headers.get("authorization").and_then(|value| value.to_str().ok());
+    let header = |name: &str| {
+        let value = parts.headers.get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().to_owned()
+    };
     Asked {
         method: parts.method.to_string(),
         path: parts.uri.to_string(),
         body: String::from_utf8(body.to_vec()).unwrap(),
-        authorization: authorization.unwrap_or_default().to_owned(),
+        authorization: header("authorization"),
+        target: header("x-amz-target"),
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Asked {
     pub action: String,
     /// The body: JSON, or a form.
     pub body: String,
+    /// Which host would have been asked.
+    pub host: String,
 }
 
 impl Asked {
@@ -83,7 +85,9 @@ impl HttpConnector for StandIn {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let target = request.headers().get("x-amz-target").map(str::to_owned);
         let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
-        let mut asked = Asked { action: String::new(), body };
+        let uri: http::Uri = request.uri().parse().unwrap();
+        let mut asked =
+            Asked { action: String::new(), body, host: uri.host().unwrap_or_default().to_owned() };
         asked.action = match target {
             Some(target) => target.rsplit('.').next().unwrap_or_default().to_owned(),
             None => asked.parameter("Action").unwrap_or_default(),

@@ -5,6 +5,7 @@ pub mod aws;
 mod cluster;
 mod gate;
 pub mod identity;
+pub mod inputs;
 pub mod keys;
 pub mod kits;
 pub mod mcp_server;

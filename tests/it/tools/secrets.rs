@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use drydock::tools::{CallContext, Session, ToolOutcome, ToolSpec, Toolbox};
 use rstest::rstest;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::raw::{Raw, plural, text};
 use super::shop::object;
+use crate::support::inputs::{choices, leaks};
 
 /// One for each place, so that a leak says where it is from.
 const SECRETS: [(&str, &str); 17] = [
@@ -159,33 +160,18 @@ fn values(argument: &str, about: &Value, spec: &Value) -> Vec<Value> {
 
 /// Every choice of arguments for a tool.
 fn arguments(tool: &ToolSpec, about: &Value) -> Vec<Value> {
-    let mut all = vec![Map::new()];
-    for (name, spec) in tool.input_schema["properties"].as_object().into_iter().flatten() {
-        let values = values(name, about, spec);
-        if !values.is_empty() {
-            let with = |value: &Value| {
-                let value = value.clone();
-                all.iter().cloned().map(move |mut arguments| {
-                    arguments.insert(name.clone(), value.clone());
-                    arguments
-                })
-            };
-            all = values.iter().flat_map(with).collect();
-        }
-    }
-    all.into_iter().map(Value::Object).collect()
+    choices(tool, |argument, spec| values(argument, about, spec))
 }
 
 #[track_caller]
 fn assert_clean(tool: &str, arguments: &Value, outcome: &ToolOutcome) {
-    let all = format!("{}{}{:?}", outcome.text, outcome.structured, outcome.pending);
-    for (place, secret) in SECRETS {
-        let given = arguments.to_string().contains(secret);
-        assert!(
-            !all.contains(secret) || given && outcome.is_error,
-            "{place} comes out of {tool} {arguments}:\n{all}"
-        );
-    }
+    let leaks = leaks(&SECRETS, arguments, outcome);
+    assert!(
+        leaks.is_empty(),
+        "{leaks:?} come out of {tool} {arguments}:\n{}{}",
+        outcome.text,
+        outcome.structured
+    );
 }
 
 #[tokio::test]

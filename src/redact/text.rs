@@ -16,7 +16,7 @@ fn pattern(pattern: &str) -> Regex {
 static TOKENS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
         r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)*",
-        r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
+        r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\b(?:IQoJb3JpZ2lu|F[wQ]oGZXIvYXdz)[A-Za-z0-9+/]{20,}={0,2}",
         r"|\bk8s-aws-v1\.[A-Za-z0-9_-]{8,}",
         r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}|\bglpat-[A-Za-z0-9_-]{20,}",
         r"|\bxox[abeoprs]-[A-Za-z0-9-]{10,}|\bAIza[A-Za-z0-9_-]{35}",
@@ -202,8 +202,7 @@ fn is_credential(name: &str, value: &str) -> bool {
 /// In a sentence, `secret:` and `token:` stand before a reason or a name; `secret="namespace/name"` names one in a log.
 fn is_assigned_credential(name: &str, separator: &str, value: &str) -> bool {
     let in_a_sentence = separator == ":" && !name.to_ascii_lowercase().contains("pass");
-    let named = name.eq_ignore_ascii_case("secret") && is_object_name(unquoted(value));
-    !in_a_sentence && !named && is_credential(name, value)
+    !in_a_sentence && !names_secret(name, unquoted(value)) && is_credential(name, value)
 }
 
 /// More than one word after a name is a sentence, but for a password.
@@ -214,6 +213,11 @@ fn is_yaml_credential(name: &str, _separator: &str, value: &str) -> bool {
         && !is_block
         && !value.starts_with(['{', '['])
         && is_credential(name, value)
+}
+
+/// A log says `secret="namespace/name"` of a Secret that it names.
+pub(super) fn names_secret(name: &str, value: &str) -> bool {
+    name.eq_ignore_ascii_case("secret") && is_object_name(value)
 }
 
 fn is_object_name(text: &str) -> bool {

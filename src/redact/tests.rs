@@ -9,6 +9,28 @@ fn redacted(mut value: Value) -> Value {
     value
 }
 
+fn recorded(mut value: Value) -> Value {
+    record(&mut value);
+    value
+}
+
+#[rstest]
+#[case::token(json!({ "token": "tiger-lily" }), json!({ "token": "***" }))]
+#[case::number(json!({ "db": [{ "pin_password": 4711 }] }), json!({ "db": [{ "pin_password": "***" }] }))]
+#[case::list(json!({ "secrets": ["tiger", ["lily"]] }), json!({ "secrets": ["***", ["***"]] }))]
+#[case::name_of_a_secret(json!({ "secret": "shop/db" }), json!({ "secret": "shop/db" }))]
+#[case::about(json!({ "token_count": 5, "secretName": "db" }), json!({ "token_count": 5, "secretName": "db" }))]
+fn members_of_a_record_are_what_their_names_say(#[case] given: Value, #[case] expected: Value) {
+    assert_eq!(recorded(recorded(given)), expected);
+}
+
+#[test]
+fn a_list_of_credentials_is_replaced_in_objects_too() {
+    let given = json!({ "dbPassword": ["tiger", "${REF}"], "imagePullSecrets": [{ "name": "registry" }] });
+    let expected = json!({ "dbPassword": ["***", "${REF}"], "imagePullSecrets": [{ "name": "registry" }] });
+    assert_eq!(redacted(given), expected);
+}
+
 #[rstest]
 #[case::url(
     "connect to postgres://shop:hunter2@db.shop.svc:5432/orders?sslmode=require failed",

@@ -41,6 +41,33 @@ pub fn object(object: &mut Value) {
     }
 }
 
+/// Replaces the secrets of a record that is no object of Kubernetes: a log line in JSON, tags, outputs. There, what stands
+/// under a name that may mean a credential is one; in an object such a member may as well name a Secret.
+pub fn record(record: &mut Value) {
+    object(record);
+    replace_members(record);
+}
+
+fn replace_members(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.iter_mut().for_each(|(name, value)| replace_member(name, value));
+        }
+        Value::Array(items) => items.iter_mut().for_each(replace_members),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn replace_member(name: &str, value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| replace_member(name, item)),
+        Value::Number(_) if names_credential(name) => *value = MARK.into(),
+        Value::String(text) if text::names_secret(name, text) => {}
+        Value::String(_) => replace_named(name, value),
+        other => replace_members(other),
+    }
+}
+
 /// Replaces what looks like a credential in a text (a log, a message).
 pub fn text(text: &str) -> String {
     text::redacted(text).into_owned()
@@ -101,12 +128,23 @@ fn walk_object(object: &mut Map<String, Value>) {
     for (field, value) in object.iter_mut().filter(|(field, _)| !ADDRESSES.contains(&field.as_str())) {
         match value {
             Value::Array(words) if matches!(field.as_str(), "command" | "args") => replace_arguments(words),
+            Value::Array(items) if holds_credential(field) => replace_all(items),
             Value::String(text) => {
                 replace_text(text);
                 if holds_credential(field) && !is_harmless(text) {
                     *text = MARK.to_owned();
                 }
             }
+            other => walk(other),
+        }
+    }
+}
+
+/// Everything in a list is a credential, as its name says.
+fn replace_all(items: &mut [Value]) {
+    for item in items {
+        match item {
+            Value::String(text) if !is_harmless(text) => *text = MARK.to_owned(),
             other => walk(other),
         }
     }
