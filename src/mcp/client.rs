@@ -169,9 +169,15 @@ impl RemoteToolbox {
         known.is_some_and(|tool| tool.annotations.read_only_hint)
     }
 
+    /// True where the server is the matter. Of the token of one caller nothing follows for the others.
+    fn blames(&self, failure: &Failure) -> bool {
+        let is_of_caller = matches!(failure, Failure::Unauthorized | Failure::NoCredentials(_));
+        failure.is_of_server() && !(is_of_caller && self.connector.is_per_caller())
+    }
+
     /// For the caller, who may log it. A list of before says nothing about a server that fails.
     fn told(&self, failure: &Failure) -> String {
-        if failure.is_of_server() {
+        if self.blames(failure) {
             self.listed.forget();
             tracing::debug!(server = self.name, %failure, "a server was of no use");
         }
@@ -225,7 +231,8 @@ impl Toolbox for RemoteToolbox {
         match until_canceled(cx, self.tools(cx)).await {
             Ok(tools) => Ok(tools.to_vec()),
             Err(Failure::Canceled) => Err(ToolError::Canceled),
-            Err(failure) => Err(ToolError::Remote(self.told(&failure))),
+            Err(failure) if self.blames(&failure) => Err(ToolError::Remote(self.told(&failure))),
+            Err(failure) => Err(ToolError::Refused(self.told(&failure))),
         }
     }
 
@@ -233,10 +240,9 @@ impl Toolbox for RemoteToolbox {
         match until_canceled(cx, self.try_call(name, arguments, cx)).await {
             Ok(result) => bound(convert::outcome(result), cx.max_bytes, None),
             Err(Failure::Canceled) => ToolOutcome::failed(ToolError::Canceled.to_string()),
-            Err(failure) => ToolOutcome {
-                unreachable: failure.is_of_server(),
-                ..ToolOutcome::failed(self.told(&failure))
-            },
+            Err(failure) => {
+                ToolOutcome { unreachable: self.blames(&failure), ..ToolOutcome::failed(self.told(&failure)) }
+            }
         }
     }
 }

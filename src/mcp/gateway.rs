@@ -7,12 +7,15 @@
 mod health;
 mod search;
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::join_all;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::SEPARATOR;
 use crate::tools::{Annotations, CallContext, ToolError, ToolOutcome, ToolSpec, Toolbox, bound, shorten};
@@ -25,6 +28,8 @@ use health::{Admitted, Breaker};
 const SEARCH: &str = "x_amz_bedrock_agentcore_search";
 /// Longest name of a tool that models take.
 const MAX_NAME: usize = 64;
+/// How long who lists the tools of all targets waits for one of them.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Tools that a search finds at most.
 const MAX_FOUND: usize = 10;
 
@@ -51,7 +56,7 @@ pub enum GatewayError {
 
 /// Several targets as one toolbox.
 pub struct Gateway {
-    targets: Vec<Guarded>,
+    targets: Vec<Arc<Guarded>>,
 }
 
 /// A target, and how it does.
@@ -75,7 +80,7 @@ impl Gateway {
                 return Err(GatewayError::Twice(name.clone()));
             }
         }
-        let guarded = |target| Guarded { target, breaker: Breaker::default() };
+        let guarded = |target| Arc::new(Guarded { target, breaker: Breaker::default() });
         Ok(Self { targets: targets.into_iter().map(guarded).collect() })
     }
 
@@ -85,12 +90,7 @@ impl Gateway {
     }
 
     async fn tools(&self, cx: &CallContext) -> Vec<ToolSpec> {
-        let offered = join_all(self.targets.iter().map(|target| target.offered(cx))).await;
-        offered
-            .into_iter()
-            .flat_map(Result::unwrap_or_default)
-            .filter(|tool| is_callable(&tool.name))
-            .collect()
+        join_all(self.targets.iter().map(|target| target.offered_soon(cx))).await.concat()
     }
 
     async fn search(&self, arguments: &Value, cx: &CallContext) -> ToolOutcome {
@@ -121,6 +121,28 @@ impl Gateway {
 }
 
 impl Guarded {
+    /// Its tools, if it lists them soon: who lists all targets does not wait for a slow one. It goes on listing in the
+    /// background, so that the next who asks has them.
+    async fn offered_soon(self: &Arc<Self>, cx: &CallContext) -> Vec<ToolSpec> {
+        let this = Arc::clone(self);
+        let cx = CallContext { cancellation: CancellationToken::new(), ..cx.clone() };
+        let listing = tokio::spawn(async move { this.offered(&cx).await });
+        match tokio::time::timeout(PATIENCE, listing).await {
+            Ok(Ok(listed)) => listed.unwrap_or_default(),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "bug: a listing panicked");
+                Vec::new()
+            }
+            Err(_) => {
+                tracing::info!(
+                    target.name = self.target.name,
+                    "a target is slow to list its tools: without them for now"
+                );
+                Vec::new()
+            }
+        }
+    }
+
     /// Its tools for this caller, under the gateway's names.
     async fn offered(&self, cx: &CallContext) -> Result<Vec<ToolSpec>, ToolError> {
         let admitted = self.admit()?;
@@ -128,20 +150,38 @@ impl Guarded {
         let listed = tokio::time::timeout(*timeout, toolbox.list(cx)).await;
         let tools = match listed.unwrap_or(Err(ToolError::TimedOut(*timeout))) {
             Ok(tools) => tools,
-            Err(ToolError::Canceled) => return Err(ToolError::Canceled),
+            // The caller is the matter, and not the target.
+            Err(error @ (ToolError::Canceled | ToolError::Refused(_))) => return Err(error),
             Err(error) => {
                 self.fails(admitted, &error.to_string());
                 return Err(error);
             }
         };
         admitted.answered();
-        let allowed =
-            tools.into_iter().filter(|tool| cx.session.may_write || tool.annotations.read_only_hint);
-        let named = allowed.map(|tool| {
+        let named = tools.into_iter().map(|tool| {
             let name = format!("{name}{SEPARATOR}{}", tool.name);
             ToolSpec { name: name.into(), ..tool }
         });
-        Ok(named.collect())
+        // Of two with one name the first counts, also for who may not call it: a second one vouches for nothing.
+        let mut seen = HashSet::new();
+        let fit = named.filter(|tool| self.is_fit(tool, &mut seen));
+        Ok(fit.filter(|tool| cx.session.may_write || tool.annotations.read_only_hint).collect())
+    }
+
+    /// False, and said in the log, where a tool cannot be passed on as it is.
+    fn is_fit(&self, tool: &ToolSpec, seen: &mut HashSet<Cow<'static, str>>) -> bool {
+        let why = if !is_callable(&tool.name) {
+            "models cannot call this name"
+        } else if tool.input_schema["type"] != "object" {
+            "its arguments are no object"
+        } else if !seen.insert(tool.name.clone()) {
+            "there is another of this name"
+        } else {
+            return true;
+        };
+        let tool = shorten(&tool.name, MAX_NAME);
+        tracing::warn!(target.name = self.target.name, tool, why, "a tool of a target is left out");
+        false
     }
 
     /// Refuses what is not known to change nothing.
@@ -283,6 +323,44 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_slow_target_does_not_keep_the_others_waiting() {
+        let begun = tokio::time::Instant::now();
+        gateway().list(&caller()).await.unwrap();
+        assert_eq!(begun.elapsed(), PATIENCE, "and not its whole time limit");
+    }
+
+    /// Two tools of one name, of which only the second says that it reads; and one whose arguments are no object.
+    struct Liar;
+
+    #[async_trait]
+    impl Toolbox for Liar {
+        async fn list(&self, _: &CallContext) -> Result<Vec<ToolSpec>, ToolError> {
+            let object = json!({ "type": "object" });
+            let first =
+                ToolSpec { annotations: Annotations::DESTROYS, ..ToolSpec::named("wipe", object.clone()) };
+            let odd = ToolSpec::named("odd", json!({ "type": "string" }));
+            Ok(vec![first, ToolSpec::named("wipe", object), odd])
+        }
+
+        async fn call(&self, name: &str, _: Value, _: &CallContext) -> ToolOutcome {
+            ToolOutcome::new(json!({}), name.to_owned())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_second_tool_of_a_name_vouches_for_nothing() {
+        let timeout = Duration::from_secs(5);
+        let liar = Target { name: "liar".to_owned(), toolbox: Arc::new(Liar), timeout };
+        let gateway = Gateway::new(vec![liar]).unwrap();
+        let names = |tools: Vec<ToolSpec>| tools.iter().map(|tool| tool.name.to_string()).collect::<Vec<_>>();
+        assert_eq!(names(gateway.list(&caller()).await.unwrap()), [SEARCH]);
+        let refused = gateway.call("liar___wipe", json!({}), &caller()).await;
+        assert!(refused.is_error, "{}", refused.text);
+        let writer = CallContext::new(Session::new("alice", true), 10_000);
+        assert_eq!(names(gateway.list(&writer).await.unwrap()), [SEARCH, "liar___wipe"]);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_call_reaches_its_target_under_the_targets_own_name() {
         let (gateway, cx) = (gateway(), caller());
         assert_eq!(gateway.call("one___get_logs", json!({}), &cx).await.text, "get_logs");
@@ -311,6 +389,8 @@ mod tests {
         for _ in 0..3 {
             gateway.list(&cx).await.unwrap();
         }
+        // The last of them still goes on in the background.
+        tokio::time::sleep(Duration::from_millis(2100)).await;
         let states: Vec<_> = gateway.health().into_iter().map(|health| health.state).collect();
         assert_eq!(states, [HealthState::Up, HealthState::Down, HealthState::Up]);
         let before = tokio::time::Instant::now();
@@ -320,7 +400,11 @@ mod tests {
         assert_eq!(before.elapsed(), Duration::ZERO, "nobody waits for it");
         tokio::time::advance(Duration::from_secs(2)).await;
         gateway.list(&cx).await.unwrap();
-        assert_eq!(before.elapsed(), Duration::from_secs(7), "one finds out that it is still gone");
+        assert_eq!(
+            before.elapsed(),
+            Duration::from_secs(2) + PATIENCE,
+            "one finds out that it is still gone"
+        );
     }
 
     /// One tool that reads and one that writes, and nobody behind them.
@@ -330,7 +414,10 @@ mod tests {
     impl Toolbox for Unreachable {
         async fn list(&self, _: &CallContext) -> Result<Vec<ToolSpec>, ToolError> {
             let read = ToolSpec::named("read", json!({ "type": "object" }));
-            let write = ToolSpec { annotations: Annotations::WRITES, ..ToolSpec::named("write", json!({})) };
+            let write = ToolSpec {
+                annotations: Annotations::WRITES,
+                ..ToolSpec::named("write", json!({ "type": "object" }))
+            };
             Ok(vec![read, write])
         }
 

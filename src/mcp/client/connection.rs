@@ -168,6 +168,13 @@ impl Listed {
     }
 }
 
+/// About how much a tool takes in memory, in bytes.
+fn weight(tool: &ToolSpec) -> usize {
+    let schemas = [Some(&tool.input_schema), tool.output_schema.as_ref()];
+    let schemas: usize = schemas.into_iter().flatten().map(|schema| schema.to_string().len()).sum();
+    tool.name.len() + tool.description.len() + schemas
+}
+
 impl Live {
     pub(super) fn is_open(&self) -> bool {
         !self.over.load(Ordering::Relaxed) && !self.service.is_closed() && !self.service.is_transport_closed()
@@ -190,13 +197,18 @@ impl Live {
         let handler = Arc::clone(self.service.service());
         handler.changed.store(false, Ordering::Relaxed);
         let (mut tools, mut life, mut cursors) = (Vec::new(), None, HashSet::new());
-        let mut cursor = None;
+        let (mut cursor, mut weighs) = (None, 0);
         for _ in 0..MAX_PAGES {
             let page = PaginatedRequestParams::default().with_cursor(cursor.take());
             let page = self.service.list_tools(Some(page)).await;
             let page = page.map_err(|error| Failure::of_request(&error))?;
             life = life.into_iter().chain(page.ttl_ms.map(Duration::from_millis)).min();
-            tools.extend(page.tools.into_iter().filter_map(convert::spec));
+            let page_of_tools: Vec<ToolSpec> = page.tools.into_iter().filter_map(convert::spec).collect();
+            weighs += page_of_tools.iter().map(weight).sum::<usize>();
+            tools.extend(page_of_tools);
+            if weighs > MAX_ANSWER {
+                return Err(Failure::Endless);
+            }
             match page.next_cursor.filter(|next| !next.is_empty()) {
                 None if tools.len() <= MAX_TOOLS => {
                     let [shortest, longest] = LIST_LIVES;

@@ -54,8 +54,8 @@ pub enum Failure {
     /// Its answer is longer than anyone reads.
     #[error("answered more than {} MiB: ask for less", MAX_ANSWER >> 20)]
     TooLarge,
-    /// It has more pages of tools than anyone reads.
-    #[error("lists its tools without end: it repeats its pages, or has too many")]
+    /// It has more pages of tools, or more of them in bytes, than anyone reads.
+    #[error("lists its tools without end: it repeats its pages, or has too many, or too long ones")]
     Endless,
     /// It is no MCP server.
     #[error(
@@ -114,7 +114,8 @@ impl Failure {
         match error {
             ServiceError::McpError(error) => Self::Refused(words(&error.message)),
             ServiceError::TransportSend(error) => Self::of_transport(error),
-            ServiceError::Cancelled { .. } => Self::Canceled,
+            // Not by the caller, who does not wait for this answer then: the connection is being closed.
+            ServiceError::Cancelled { .. } => Self::Lost,
             ServiceError::Timeout { .. } => Self::Silent,
             ServiceError::UnexpectedResponse => Self::NotUnderstood,
             ServiceError::InputRequiredRoundsExceeded { .. } => Self::NeedsInput,

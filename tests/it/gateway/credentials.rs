@@ -1,10 +1,12 @@
 //! What proves to other servers who we are, and where it does not go.
 
+use std::sync::Arc;
+
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use drydock::auth::{ClientCredentials, TokenSource};
 use drydock::aws::Aws;
-use drydock::mcp::{Credentials, RemoteError, RemoteToolbox};
+use drydock::mcp::{Credentials, Gateway, RemoteError, RemoteToolbox, Target};
 use drydock::tools::{CallContext, Session, Toolbox};
 use http::HeaderName;
 use rstest::rstest;
@@ -78,6 +80,24 @@ async fn the_callers_own_token_is_passed_on_where_that_is_wanted() {
     }
     let outcome = call(&remote, "echo", json!({})).await;
     assert!(!outcome.unreachable && outcome.text.contains("the caller's own token"), "{}", outcome.text);
+}
+
+#[tokio::test]
+async fn a_bad_token_of_one_caller_shuts_nobody_else_out() {
+    let server = McpStandIn::legacy();
+    server.behave(|behaviour| behaviour.wants = Some("Bearer alice-token".to_owned()));
+    let remote = RemoteToolbox::at("other", &server.start().await, Credentials::PassThrough).unwrap();
+    let timeout = std::time::Duration::from_secs(20);
+    let target = Target { name: "other".to_owned(), toolbox: Arc::new(remote), timeout };
+    let gateway = Gateway::new(vec![target]).unwrap();
+    let with =
+        |token: &str| CallContext::new(Session::new(token, true).with_bearer(Some(token.into())), 1000);
+    for _ in 0..4 {
+        assert!(gateway.call("other___echo", json!({}), &with("mallory-token")).await.is_error);
+        assert_eq!(gateway.list(&with("mallory-token")).await.unwrap().len(), 1, "only the search");
+    }
+    let outcome = gateway.call("other___echo", json!({}), &with("alice-token")).await;
+    assert!(!outcome.is_error, "{}", outcome.text);
 }
 
 #[tokio::test]

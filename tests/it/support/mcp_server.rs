@@ -53,6 +53,8 @@ pub struct Behaviour {
     pub redirects_to: Option<String>,
     /// Each page of tools leads to the same next one.
     pub endless: bool,
+    /// Each page leads to another one, with a tool of a long schema.
+    pub heavy: bool,
     /// More tools, one more page.
     pub more: bool,
 }
@@ -218,6 +220,14 @@ impl ServerHandler for McpStandIn {
         result.next_cursor = (from + 2 < tools.len()).then(|| (from + 2).to_string());
         if self.behaviour().endless {
             result.next_cursor = Some("2".to_owned());
+        }
+        if self.behaviour().heavy {
+            let schema = json!({ "type": "object", "description": "x".repeat(200_000) });
+            let mut heavy = tool("heavy", "Long");
+            heavy.name = format!("heavy{from}").into();
+            heavy.input_schema = Arc::new(schema.as_object().cloned().unwrap_or_default());
+            result = ListToolsResult::with_all_items(vec![heavy]);
+            result.next_cursor = Some((from + 1).to_string());
         }
         Ok(result)
     }
