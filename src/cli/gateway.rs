@@ -53,7 +53,7 @@ pub(super) struct GatewayArgs {
 const EXAMPLES: &str = "\
 Examples:
   drydock gateway --target eks=drydock: --target docs=https://docs.example.com/mcp
-  drydock gateway --target git=run:github-mcp-server\\ stdio --target own=drydock: --bundle ./recorded
+  drydock gateway --target files=run:mcp-server-filesystem\\ ./docs --target own=drydock: --bundle ./recorded
   drydock gateway --target eks=https://eks.example.com/mcp --target-auth eks=client:ID:env=EKS_SECRET \\
     --target-token-url eks=https://idp.example.com/oauth2/token --target-scope eks=eks/invoke \\
     --host 0.0.0.0 --issuer https://idp.example.com --allowed-client ID \\
