@@ -39,6 +39,7 @@ pub struct ClusterArgs {
         value_name = "NAME",
         env = "DRYDOCK_EKS",
         num_args = 0..=1,
+        require_equals = true,
         default_missing_value = "",
         conflicts_with_all = ["bundle", "context"]
     )]

@@ -73,7 +73,7 @@ impl ToolArgs {
         let denied: Vec<Denied> = kinds.chain(namespaces).collect();
         let useless = [
             (self.approval.is_some(), "--approval"),
-            (!denied.is_empty(), "--deny-kind and --deny-namespace"),
+            (!denied.is_empty(), "--deny-kind or --deny-namespace"),
             (self.audit.is_some(), "--audit"),
             (self.yaml_folder.is_some(), "--yaml-folder"),
         ];

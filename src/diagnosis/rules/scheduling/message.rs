@@ -109,6 +109,7 @@ const SIGNS: &[(&str, Reason)] = &[
     ("anti-affinity", Reason::AntiAffinity),
     ("match pod affinity", Reason::Affinity),
     ("volume node affinity conflict", Reason::VolumeElsewhere),
+    ("persistentvolume's node affinity", Reason::VolumeElsewhere),
     ("node affinity", Reason::Selector),
     ("node selector", Reason::Selector),
     ("plugin(s) [nodeaffinity]", Reason::Selector),
@@ -249,6 +250,7 @@ mod tests {
         vec![some(2, Reason::Cordoned), some(3, Reason::TooManyPods)]
     )]
     #[case::ports("0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.", vec![some(1, Reason::HostPort)])]
+    #[case::volume_zone_1_33("0/3 nodes are available: 3 node(s) didn't match PersistentVolume's node affinity.", vec![some(3, Reason::VolumeElsewhere)])]
     #[case::volume_zone("0/3 nodes are available: 3 node(s) had volume node affinity conflict.", vec![some(3, Reason::VolumeElsewhere)])]
     #[case::volume_limit("0/3 nodes are available: 3 node(s) exceed max volume count.", vec![some(3, Reason::VolumeLimit)])]
     #[case::nothing_to_bind("0/3 nodes are available: 3 node(s) didn't find available persistent volumes to bind.", vec![some(3, Reason::NothingToBind)])]

@@ -10,7 +10,8 @@ use crate::diagnosis::rules::links::Broken;
 const COMPLAINTS: &[(&str, &str)] = &[
     ("UnparseableSchedule", "its schedule cannot be read"),
     ("UnknownTimeZone", "its time zone is unknown"),
-    ("TooManyMissedTimes", "it has missed more than 100 start times, and does not try any more"),
+    // Controllers since 1.21 go on with the latest start that is not past its deadline; a start since then ends this.
+    ("TooManyMissedTimes", "it has missed more than 100 start times"),
     ("FailedNeedsStart", "it has missed more than 100 start times, and does not try any more"),
     ("MissSchedule", "its start time passed before the controller could start the Job"),
 ];
